@@ -1,0 +1,38 @@
+"""The doors for guests: one entry-point group each. What apifold ships walks through the same doors."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from apifold.errors import SettingsError
+
+EXTENSION_POINTS = {
+    "apifold.services": "a service: `service(settings) -> apifold.Service`, served by its entry point's name",
+    "apifold.bindings": "a binding: how an operation gets its answer, named by `x-apifold: {binding: {NAME: ...}}`",
+    "apifold.traits": "a trait: a habit of an operation, switched on by `x-apifold: {traits: [NAME]}`",
+    "apifold.dialects": "a dialect: how one API words its faults, named by `x-apifold: {errors: NAME}`",
+    "apifold.auth": "an auth method: who is asking, named by the setting `auth: NAME`",
+}
+
+
+@cache
+def names(group: str) -> tuple[str, ...]:
+    """The names that are registered in a group, sorted."""
+    return tuple(sorted({point.name for point in entry_points(group=group)}))
+
+
+@cache
+def load(group: str, name: str) -> Any:
+    """The object a name stands for in a group.
+
+    Raises:
+        SettingsError: nothing is registered by that name, or two packages claim it.
+    """
+    found = {point.value: point for point in entry_points(group=group) if point.name == name}
+    if not found:
+        raise SettingsError(f"no {group.partition('.')[2]} entry named {name!r}; there are: {', '.join(names(group))}")
+    if len(found) > 1:
+        raise SettingsError(f"{name!r} is claimed twice in {group}: {', '.join(sorted(found))}; uninstall one")
+    return next(iter(found.values())).load()

@@ -1,0 +1,37 @@
+"""A response: status, headers, and a body that is bytes or comes in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from http import HTTPStatus
+
+Headers = tuple[tuple[str, str], ...]
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus} | {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+def reason(status: int) -> str:
+    """The reason phrase of a status (RFC 9110, 15), or `Unknown`."""
+    return _REASONS.get(status, "Unknown")
+
+
+class Response:
+    """One HTTP response.
+
+    `body` is bytes, or an async iterator of bytes for what is too large or not yet known. `headers` are
+    pairs; `Content-Length`, `Date` and the connection's own headers are the server's to add.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self, status: int = 200, body: bytes | AsyncIterator[bytes] = b"", headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.headers = headers if isinstance(headers, tuple) else tuple(headers)
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, by its name in any case."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)

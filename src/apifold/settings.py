@@ -1,0 +1,171 @@
+"""Settings: one frozen value, read once and passed on whole.
+
+Each is a key of `apifold.yaml`, an environment variable (`APIFOLD_WORKERS`) and an option of `apifold serve`
+(`--workers`); the later of these three wins.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from apifold.errors import SettingsError
+from apifold.marked import read_file
+
+Mode = Literal["reject", "log", "off"]
+Unknown = Literal["reject", "strip", "allow"]
+
+
+def _says(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class ValidationModes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What happens to a message that breaks the contract, by direction."""
+
+    request: Mode | None = None
+    response: Mode | None = None
+
+
+class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a deployment changes about one API, whatever its description says."""
+
+    enabled: Annotated[bool, _says("false: as if the file were not there")] = True
+    base_path: Annotated[str | None, _says("serve it here instead")] = None
+    status: Annotated[str | None, _says("its status: EXPERIMENTAL, CURRENT, SUPPORTED, DEPRECATED or RETIRED")] = None
+    validation: Annotated[ValidationModes, _says("`{request: MODE, response: MODE}`")] = ValidationModes()
+    implementation: Annotated[str | None, _says("`native` or `mock`")] = None
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything a deployment decides."""
+
+    listen: Annotated[str, _says("HOST:PORT, or unix:PATH")] = "127.0.0.1:8080"
+    workers: Annotated[int, _says("worker processes; 0 is one for each core")] = 0
+    threads: Annotated[int, _says("threads in each worker for handlers that may block")] = 16
+    state: Annotated[str, _says("directory for what apifold keeps: database, parsed files, last good files")] = ".apifold"
+    database: Annotated[str, _says("SQLAlchemy URL; empty is SQLite in the state directory")] = ""
+    config: Annotated[str, _says("file with settings; empty is `apifold.yaml` in the served directory")] = ""
+    dev: Annotated[bool, _says("roll the workers when code changes, too")] = False
+    watch: Annotated[bool, _says("serve changed, new and removed files without a restart")] = True
+    poll: Annotated[float, _says("seconds between looks at the files, beside file events")] = 1.0
+    quarantine: Annotated[bool, _says("start although some files have errors, with the others")] = False
+    implementation: Annotated[str, _says("`native`, or `mock` to answer from examples and schemas")] = "native"
+    apis: Annotated[dict[str, ApiSettings], _says("changes to single APIs, by their name")] = {}
+
+    handlers: Annotated[tuple[str, ...], _says("modules outside the served directory that operationIds may name")] = ()
+    remote_references: Annotated[bool, _says("follow `$ref`s to http(s) addresses")] = False
+    validation_request: Annotated[Mode, _says("requests that break the contract, where the API says nothing")] = "reject"
+    validation_response: Annotated[Mode, _says("responses that break the contract, where the API says nothing")] = "log"
+
+    auth: Annotated[str, _says("who is asking: none, tokens, jwt, keystone, or an installed method")] = "none"
+    insecure: Annotated[bool, _says("listen beyond loopback without authentication")] = False
+    policy: Annotated[str, _says("file with policy rules that replace a service's own, rule by rule")] = ""
+    tokens: Annotated[str, _says("for auth tokens: file of tokens and their callers")] = ""
+    jwt_issuer: Annotated[str, _says("for auth jwt: the issuer that tokens must name")] = ""
+    jwt_audience: Annotated[str, _says("for auth jwt: the audience that tokens must name")] = ""
+    jwt_key: Annotated[str, _says("for auth jwt: file with the public key (PEM), the shared secret or the key set (JWKS)")] = ""
+    jwt_jwks: Annotated[str, _says("for auth jwt: address of the key set; empty asks the issuer (OpenID Connect)")] = ""
+    jwt_algorithms: Annotated[tuple[str, ...], _says("for auth jwt: accepted signature algorithms")] = ("RS256", "ES256")
+    jwt_roles: Annotated[str, _says("for auth jwt: claim with the roles, dots for nesting")] = "roles"
+    jwt_project: Annotated[str, _says("for auth jwt: claim with the project")] = "project_id"
+    keystone_url: Annotated[str, _says("for auth keystone: its v3 address, such as http://host:5000/v3")] = ""
+    keystone_user: Annotated[str, _says("for auth keystone: the user that checks tokens")] = ""
+    keystone_password: Annotated[str, _says("for auth keystone: file with that user's password")] = ""
+    keystone_project: Annotated[str, _says("for auth keystone: that user's project")] = "service"
+    keystone_domain: Annotated[str, _says("for auth keystone: the domain of that user and project, by name")] = "Default"
+    keystone_cache: Annotated[float, _says("for auth keystone: seconds that a checked token is believed")] = 60.0
+
+    header_timeout: Annotated[float, _says("seconds a client has for the request line and headers")] = 10.0
+    body_timeout: Annotated[float, _says("seconds a client has for each next part of a body")] = 30.0
+    idle_timeout: Annotated[float, _says("seconds a connection may rest between requests")] = 75.0
+    graceful_timeout: Annotated[float, _says("seconds that running requests have when a worker stops")] = 30.0
+    max_header_bytes: Annotated[int, _says("bytes of request line and headers")] = 32768
+    max_body_bytes: Annotated[int, _says("bytes of a request body")] = 8388608
+    max_connections: Annotated[int, _says("connections of one worker; one more is told 503")] = 10000
+
+    prefix: Annotated[str, _says("public path in front of everything, when a proxy takes it away")] = ""
+    trusted_proxies: Annotated[tuple[str, ...], _says("addresses or networks whose X-Forwarded-* headers are believed")] = ()
+    cors_origins: Annotated[tuple[str, ...], _says("origins whose pages may call, or `*`")] = ()
+    cors_credentials: Annotated[bool, _says("let those pages send cookies and credentials")] = False
+    tls_certificate: Annotated[str, _says("file with the certificate chain (PEM); serve https")] = ""
+    tls_key: Annotated[str, _says("file with its key (PEM)")] = ""
+    compression: Annotated[bool, _says("compress larger answers for clients that take gzip")] = False
+    rate_limit: Annotated[str, _says("requests for each client, as `100/s`, `600/m` or `5000/h`; empty is no limit")] = ""
+    access_log: Annotated[bool, _says("one log line for each request")] = True
+    log_format: Annotated[Literal["auto", "text", "json"], _says("auto is text on a terminal, JSON otherwise")] = "auto"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], _says("the least that is logged")] = "info"
+
+    @property
+    def state_directory(self) -> Path:
+        """The state directory, absolute."""
+        return Path(self.state).absolute()
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database or f"sqlite:///{self.state_directory / 'apifold.db'}"
+
+    @property
+    def worker_count(self) -> int:
+        """How many worker processes that makes."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+
+def load(directory: Path | None, options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the file, the environment and the command line's options, each stronger than the last.
+
+    Args:
+        directory: where `apifold.yaml` may lie.
+        options: those given on the command line, by setting name.
+        environment: `APIFOLD_*` variables.
+
+    Raises:
+        SettingsError: an unknown key, a value of the wrong kind, a file that can't be read.
+    """
+    merged: dict[str, Any] = {}
+    named = options.get("config") or environment.get("APIFOLD_CONFIG")
+    file = Path(named) if named else directory / "apifold.yaml" if directory else None
+    if file and (named or file.is_file()):
+        merged.update(_from_file(file))
+    merged.update(_from_environment(environment))
+    merged.update(options)
+    try:
+        return msgspec.convert(merged, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{error}; `apifold settings` lists every setting") from None
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        content = read_file(file)
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from None
+    if not isinstance(content or {}, dict):
+        raise SettingsError(f"{file}: settings are `key: value` lines")
+    return content or {}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """`APIFOLD_X` for every setting X; lists are separated by commas, mappings are JSON."""
+    found: dict[str, Any] = {}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(Settings)}
+    for key, text in environment.items():
+        if not key.startswith("APIFOLD_"):
+            continue
+        name = key.removeprefix("APIFOLD_").lower()
+        if name not in fields:
+            raise SettingsError(f"environment variable {key}: there is no setting {name!r}")
+        default = fields[name].default
+        if isinstance(default, tuple):
+            found[name] = tuple(part.strip() for part in text.split(",") if part.strip())
+        elif name == "apis":
+            found[name] = msgspec.json.decode(text)
+        else:
+            found[name] = text
+    return found
