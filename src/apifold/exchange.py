@@ -29,14 +29,23 @@ NOBODY = Caller()
 
 
 class Result:
-    """What a binding answers: a status, a value that is still to be rendered, extra headers."""
+    """What a binding answers: a status, a value that is still to be rendered, extra headers.
 
-    __slots__ = ("headers", "status", "value")
+    `partial` says that members were left out on purpose, so that the value need not fit its schema.
+    """
+
+    __slots__ = ("headers", "partial", "status", "value")
 
     def __init__(self, status: int, value: Any, headers: tuple[tuple[str, str], ...] = ()) -> None:
         self.status = status
         self.value = value
         self.headers = headers
+        self.partial = False
+
+    def header(self, name: str) -> str:
+        """A header's value, or nothing."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), "")
 
 
 class Exchange:
@@ -48,10 +57,10 @@ class Exchange:
         endpoint: the operation that was matched, or None.
         caller: who is asking.
         arguments: checked and coerced, by the names a handler takes; the body under `body`.
-        version: the version that was negotiated.
+        expected: the ETag that the client, or a patch, takes the thing to have; "" where nobody said.
     """
 
-    __slots__ = ("api", "arguments", "caller", "endpoint", "request", "version")
+    __slots__ = ("api", "arguments", "caller", "endpoint", "expected", "request")
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -59,7 +68,7 @@ class Exchange:
         self.endpoint: Any = None
         self.caller = NOBODY
         self.arguments: dict[str, Any] = {}
-        self.version = ""
+        self.expected = ""
 
 
 Call = Callable[[Exchange], Result | Awaitable[Result]]
@@ -67,3 +76,20 @@ Call = Callable[[Exchange], Result | Awaitable[Result]]
 
 Around = Callable[[Exchange, Callable[[Exchange], Awaitable[Result]]], Awaitable[Result]]
 """A trait at work: `async def around(exchange, proceed)` calls `await proceed(exchange)`, or not."""
+
+
+class Page:
+    """Which part of a list is wanted, and, once the list was read, where it goes on.
+
+    A handler reads `limit`, `marker` and `offset`, and sets `next_marker` (marker paging, "" at the end) or
+    `total` (offset paging).
+    """
+
+    __slots__ = ("limit", "marker", "next_marker", "offset", "total")
+
+    def __init__(self, limit: int, marker: str = "", offset: int = 0) -> None:
+        self.limit = limit
+        self.marker = marker
+        self.offset = offset
+        self.next_marker = ""
+        self.total: int | None = None

@@ -1,0 +1,7 @@
+"""The line of a request: endpoints, stages, dialects."""
+
+from apifold.pipeline.dialects import Dialect
+from apifold.pipeline.endpoint import Api, Endpoint, Site
+from apifold.pipeline.handle import answer
+
+__all__ = ["Api", "Dialect", "Endpoint", "Site", "answer"]

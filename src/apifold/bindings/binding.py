@@ -1,0 +1,54 @@
+"""What a binding is: how an operation gets its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from apifold.bindings.modules import Modules
+from apifold.description import Description, Operation
+from apifold.errors import DescriptionError, DescriptionErrors
+from apifold.exchange import Call
+from apifold.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a binding may use.
+
+    Attributes:
+        description: the API that the operation belongs to.
+        modules: which code its operationIds may name.
+        provides: what its service provides to handlers, by argument name.
+        database: opens the deployment's database.
+        threads: for what may block.
+    """
+
+    settings: Settings
+    description: Description
+    modules: Modules
+    provides: Mapping[str, Any]
+    database: Callable[[], Any]
+    threads: Executor
+
+    def refused(self, operation: Operation, message: str, remedy: str, below: str = "") -> DescriptionErrors:
+        """The error to raise when an operation can't be bound, placed in its file."""
+        return DescriptionErrors([self.error(operation, message, remedy, below)])
+
+    def error(self, operation: Operation, message: str, remedy: str, below: str = "") -> DescriptionError:
+        """One such error; `below` is a pointer inside the operation."""
+        return self.description.places.error(operation.pointer + below, message, remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A bound operation: its call, and whether that gives something to await."""
+
+    call: Call
+    suspends: bool = False
+
+
+Bind = Callable[[Operation, Any, Workplace], Binding]
+"""An entry of `apifold.bindings`: the operation, what stands beside the binding's name, the workplace."""

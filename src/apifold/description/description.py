@@ -1,0 +1,119 @@
+"""A description as the rest of the house sees it: one form, whatever was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from apifold.description.extension import DocumentExtension, OperationExtension
+from apifold.description.places import Places
+
+MediaTypes = Mapping[str, Any]
+"""Media type to its object: `schema`, `encoding`, `example`, `examples`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A path, query, header or cookie parameter; `schema` is JSON Schema 2020-12.
+
+    `media` is set where the value is itself a document (`content: {application/json: ...}`).
+    """
+
+    name: str
+    where: str
+    required: bool
+    schema: Any
+    style: str
+    explode: bool
+    pointer: str
+    media: str = ""
+    allow_reserved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request body, by media type."""
+
+    required: bool
+    content: MediaTypes
+    pointer: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One described response, by media type, with the schemas of its headers."""
+
+    content: MediaTypes
+    headers: Mapping[str, Any]
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method on a path.
+
+    `answers` is keyed by status as written: `200`, `4XX`, `default`. `security` is the requirement in force:
+    its own, else the document's, else None.
+    """
+
+    id: str
+    method: str
+    path: str
+    pointer: str
+    parameters: tuple[Parameter, ...]
+    body: Body | None
+    answers: Mapping[str, Answer]
+    security: list[dict[str, list[str]]] | None
+    extension: OperationExtension
+    written: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """`GET /plans/{name}`, for people."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def success(self) -> int:
+        """The first described 2xx status, or 200."""
+        codes = sorted(code for code in self.answers if code[:1] == "2")
+        return 200 if not codes or not codes[0].isdigit() else int(codes[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One API as its files tell it.
+
+    `document` is self-contained OpenAPI 3.1 on JSON Schema 2020-12; `written` is what clients are shown;
+    `template_base` is in front of every path template, `base` is the path below which this API is found.
+    """
+
+    name: str
+    file: Path
+    title: str
+    version: str
+    flavour: str
+    base: str
+    template_base: str
+    document: dict[str, Any]
+    written: dict[str, Any]
+    extension: DocumentExtension
+    places: Places
+    operations: tuple[Operation, ...] = ()
+    raw: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def schemas(self) -> dict[str, Any]:
+        """The named schemas."""
+        found: dict[str, Any] = (self.document.get("components") or {}).get("schemas") or {}
+        return found
+
+    def resolve(self, schema: Any) -> Any:
+        """A schema with its own `$ref`s followed until it is something else."""
+        seen: set[str] = set()
+        while isinstance(schema, dict) and isinstance(schema.get("$ref"), str) and schema["$ref"] not in seen:
+            seen.add(schema["$ref"])
+            schema = self.schemas.get(schema["$ref"].rpartition("/")[2].replace("~1", "/").replace("~0", "~"), {})
+        return schema

@@ -1,0 +1,153 @@
+"""What apifold adds to a description: the `x-apifold` keys at its four levels, typed and strict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import msgspec
+
+from apifold.description.places import Places
+from apifold.description.walk import root_schemas, subschemas
+from apifold.errors import DescriptionError
+from apifold.marked import escape
+from apifold.settings import Unknown, ValidationModes
+
+KEY = "x-apifold"
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+
+Status = Literal["EXPERIMENTAL", "CURRENT", "SUPPORTED", "DEPRECATED", "RETIRED"]
+
+
+class DocumentExtension(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of a whole document."""
+
+    service: str = ""
+    id: str = ""
+    status: Status | None = None
+    successor: str = ""
+    handlers: str = ""
+    errors: str | dict[str, Any] = "problem"
+    validation: ValidationModes = ValidationModes()
+    unknown: Unknown = "allow"
+    policy: str = ""
+    auth: str = ""
+    inline: bool = False
+
+
+class OperationExtension(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of one operation."""
+
+    policy: str = ""
+    public: bool = False
+    binding: str | dict[str, Any] = ""
+    traits: tuple[str, ...] | dict[str, Any] = ()
+    validation: ValidationModes = ValidationModes()
+    unknown: Unknown | None = None
+    inline: bool | None = None
+
+    @property
+    def bound(self) -> tuple[str, Any]:
+        """The binding's name and its option: `("collection", {...})`."""
+        if isinstance(self.binding, str):
+            return self.binding, None
+        return next(iter(self.binding.items()), ("", None))
+
+    @property
+    def habits(self) -> dict[str, Any]:
+        """The traits by name, each with its option or None."""
+        return self.traits if isinstance(self.traits, dict) else dict.fromkeys(self.traits)
+
+
+class SchemaExtension(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of a schema or property."""
+
+    read_only_reason: str = ""
+
+
+class ParameterExtension(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of a parameter."""
+
+
+_LEVELS = {
+    "document": DocumentExtension,
+    "operation": OperationExtension,
+    "schema": SchemaExtension,
+    "parameter": ParameterExtension,
+}
+
+EXTENSION_KEYS: Mapping[str, tuple[str, ...]] = {
+    level: tuple(field.encode_name for field in msgspec.structs.fields(struct)) for level, struct in _LEVELS.items()
+}
+"""Every key that may stand under `x-apifold`, by level."""
+
+
+def document_extension(document: dict[str, Any]) -> DocumentExtension:
+    """The document's own keys; call it when `check_extensions` found nothing."""
+    return msgspec.convert(document.get(KEY) or {}, DocumentExtension)
+
+
+def operation_extension(operation: dict[str, Any]) -> OperationExtension:
+    """An operation's keys; call it when `check_extensions` found nothing."""
+    return msgspec.convert(operation.get(KEY) or {}, OperationExtension)
+
+
+def check_extensions(data: dict[str, Any], places: Places) -> list[DescriptionError]:
+    """Unknown keys and values of the wrong kind, at every level of a document as written."""
+    return [error for level, pointer, keys in _found(data) for error in _check(level, pointer, keys, places)]
+
+
+def _found(data: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    if KEY in data:
+        yield "document", f"/{KEY}", data[KEY]
+    for path, item in (data.get("paths") or {}).items():
+        if not isinstance(item, dict):
+            continue
+        at = f"/paths/{escape(path)}"
+        yield from _in_parameters(item.get("parameters"), f"{at}/parameters")
+        for method, operation in _operations(item):
+            if KEY in operation:
+                yield "operation", f"{at}/{method}/{KEY}", operation[KEY]
+            yield from _in_parameters(operation.get("parameters"), f"{at}/{method}/parameters")
+    for name, parameter in ((data.get("components") or {}).get("parameters") or data.get("parameters") or {}).items():
+        yield from _in_parameters([parameter], "", f"/components/parameters/{escape(name)}")
+    for root, schema in root_schemas(data):
+        for pointer, node in subschemas(schema, root):
+            if KEY in node:
+                yield "schema", f"{pointer}/{KEY}", node[KEY]
+
+
+def _operations(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for method in METHODS:
+        if isinstance(item.get(method), dict):
+            yield method, item[method]
+    for method, operation in (item.get("additionalOperations") or {}).items():
+        if isinstance(operation, dict):
+            yield f"additionalOperations/{escape(method)}", operation
+
+
+def _in_parameters(parameters: Any, at: str, single: str = "") -> Iterator[tuple[str, str, Any]]:
+    for index, parameter in enumerate(parameters or []):
+        if isinstance(parameter, dict) and KEY in parameter:
+            yield "parameter", f"{single or f'{at}/{index}'}/{KEY}", parameter[KEY]
+
+
+def _check(level: str, pointer: str, keys: Any, places: Places) -> Iterator[DescriptionError]:
+    known = EXTENSION_KEYS[level]
+    if not isinstance(keys, dict):
+        yield places.error(pointer, f"{KEY} must be a mapping", f"its keys here: {', '.join(known)}")
+        return
+    unknown = [key for key in keys if key not in known]
+    for key in unknown:
+        near = get_close_matches(str(key), known, 1, 0.5)
+        remedy = f"did you mean `{near[0]}`?" if near else f"its keys here: {', '.join(known) or 'none'}"
+        yield places.error(f"{pointer}/{escape(str(key))}", f"`{key}` is not an {KEY} key of a {level}", remedy)
+    for key in known:
+        if key in keys:
+            try:
+                msgspec.convert({key: keys[key]}, _LEVELS[level])
+            except msgspec.ValidationError as error:
+                options = getattr(Status, "__args__", ()) if key == "status" else ()
+                remedy = f"one of: {', '.join(options)}" if options else ""
+                yield places.error(f"{pointer}/{key}", f"`{key}: {keys[key]}`: {str(error).partition(' - at')[0]}", remedy)

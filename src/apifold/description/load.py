@@ -1,0 +1,154 @@
+"""A file to a Description, or to every reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from apifold.description.description import Description
+from apifold.description.extension import check_extensions, document_extension
+from apifold.description.lint import lint
+from apifold.description.metaschema import check_document, flavour
+from apifold.description.model import check_model, expand, is_model
+from apifold.description.openapi3 import normalise
+from apifold.description.operations import read_operations
+from apifold.description.overlay import apply
+from apifold.description.places import Places
+from apifold.description.references import bundle
+from apifold.description.sources import Source, Sources
+from apifold.description.swagger2 import from_swagger2
+from apifold.errors import DescriptionError, DescriptionErrors
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a deployment puts an API: below `prefix`, and at `base_path` where it says so."""
+
+    prefix: str = ""
+    base_path: str | None = None
+
+
+def load(path: Path, sources: Sources, overlays: Sequence[Path] = (), placement: Placement | None = None) -> Description:
+    """The description in a file.
+
+    Args:
+        path: an OpenAPI document (2.0, 3.0, 3.1, 3.2) or a model file.
+        sources: opens this file and those it refers to.
+        overlays: files to apply, in order.
+        placement: where to serve it.
+
+    Raises:
+        DescriptionErrors: everything that is wrong with it.
+    """
+    source = sources.open(path)
+    places = Places(source, sources.read)
+    data, errors = _content(source, sources, overlays, places)
+    version, unknown = flavour(data, places)
+    if unknown or errors:
+        raise DescriptionErrors([*unknown, *errors])
+    bundled, errors = bundle(source, data, sources, places)
+    errors += check_document(bundled, version, places)
+    errors += _shaped(bundled) and check_extensions(bundled, places) or []
+    if errors and not _shaped(bundled):
+        raise DescriptionErrors(errors)
+    return _finished(path, version, bundled, sources, places, placement or Placement(), errors)
+
+
+def with_operations(description: Description, document: dict[str, Any], written: dict[str, Any]) -> Description:
+    """The description with its operations read from a (possibly changed) document."""
+    return replace(description, document=document, written=written, operations=read_operations(document))
+
+
+def api_name(path: Path, data: Any) -> str:
+    """What an API is called: its service and id, else its file's name, else its folder's."""
+    extension = data.get("x-apifold") if isinstance(data, dict) else None
+    if isinstance(extension, dict) and extension.get("service") and extension.get("id"):
+        return f"{extension['service']}-{extension['id']}"
+    stem = path.name.split(".")[0]
+    return path.parent.name if stem in ("openapi", "swagger") else stem
+
+
+def _content(source: Source, sources: Sources, overlays: Sequence[Path], places: Places) -> tuple[Any, list[DescriptionError]]:
+    data, errors = source.data, []
+    if is_model(data):
+        errors = check_model(data, places)
+        if errors:
+            raise DescriptionErrors(errors)
+        data = expand(data, places)
+    for overlay in overlays:
+        opened = sources.open(overlay)
+        data, wrong = apply(data, opened.data, opened.name, places)
+        errors += wrong
+    return data, errors
+
+
+def _shaped(document: dict[str, Any]) -> bool:
+    """Whether a document is sound enough for its names to be compared, although something is wrong with it."""
+    paths = document.get("paths", {})
+    if not isinstance(paths, dict) or not isinstance(document.get("info"), dict):
+        return False
+    for item in paths.values():
+        if not isinstance(item, dict):
+            return False
+        for operation in item.values():
+            if isinstance(operation, dict) and not isinstance(operation.get("parameters", []), list):
+                return False
+    return isinstance(document.get("components", {}), dict)
+
+
+def _finished(
+    path: Path, version: str, bundled: dict[str, Any], sources: Sources, places: Places, placement: Placement, errors: list[DescriptionError]
+) -> Description:
+    try:
+        internal = from_swagger2(bundled, places) if version == "2.0" else bundled
+        document = normalise(internal, version)
+        errors += lint(document, places)
+        operations = () if errors else read_operations(document)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        if not errors:
+            raise
+        raise DescriptionErrors(errors) from None
+    if errors:
+        raise DescriptionErrors(errors)
+    own = _base_path(internal)
+    template_base = _joined(placement.prefix, own if placement.base_path is None else placement.base_path)
+    data = sources.read[str(path)].data
+    base = _joined(placement.prefix, data["path"]) if is_model(data) else template_base
+    return Description(
+        name=api_name(path, data),
+        file=path,
+        title=bundled["info"]["title"],
+        version=str(bundled["info"]["version"]),
+        flavour=version,
+        base=base,
+        template_base=template_base,
+        document=document,
+        written=bundled if template_base == own else _moved(bundled, version, template_base),
+        extension=document_extension(document),
+        places=places,
+        operations=operations,
+        raw=dict(sources.raw),
+    )
+
+
+def _base_path(document: dict[str, Any]) -> str:
+    """The path of the first server, its variables at their defaults (3.1.1, 4.8.5)."""
+    servers = document.get("servers") or [{"url": "/"}]
+    url = servers[0]["url"]
+    for name, variable in (servers[0].get("variables") or {}).items():
+        url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
+    return _joined("", urlsplit(url).path)
+
+
+def _joined(prefix: str, path: str) -> str:
+    """Both as one path, beginning with `/` and not ending with it; `/` alone is ""."""
+    return "/".join(["", *(part for part in f"{prefix}/{path}".split("/") if part)])
+
+
+def _moved(document: dict[str, Any], version: str, base: str) -> dict[str, Any]:
+    if version == "2.0":
+        return {**document, "basePath": base or "/"}
+    return {**document, "servers": [{"url": base or "/"}]}

@@ -1,0 +1,363 @@
+"""A Description to an Api: every operation compiled, or every reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from apifold import extension_points
+from apifold.access.credentials import DEFAULT_SECURITY, Security, compile_security
+from apifold.access.method import Method
+from apifold.access.policy import Policy
+from apifold.bindings import Binding, Modules, Workplace
+from apifold.description import Description, Operation, with_operations
+from apifold.description.extension import operation_extension
+from apifold.description.operations import each_operation
+from apifold.description.walk import resolve_pointer
+from apifold.errors import DescriptionError, DescriptionErrors, MissingExtra, SettingsError
+from apifold.exchange import Around, Call, Exchange, Result
+from apifold.http import Request
+from apifold.pipeline.dialects import Dialect, TemplateDialect
+from apifold.pipeline.endpoint import Api, Endpoint, Gate
+from apifold.pipeline.reader import Reader, compile_reader
+from apifold.pipeline.writer import compile_writer
+from apifold.routing import PLACEHOLDER, Table
+from apifold.schema.checker import Schemas
+from apifold.schema.members import compile_shaper
+from apifold.schema.projection import is_marked
+from apifold.settings import ApiSettings, Settings
+from apifold.traits import Surroundings, Trait
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What compiling an API needs beside its description.
+
+    Attributes:
+        methods: gives the auth method of a name; the same one each time.
+        database: opens the deployment's database.
+        threads: for what may block.
+    """
+
+    settings: Settings
+    methods: Callable[[str], Method]
+    database: Callable[[], Any]
+    threads: Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What one API stands on.
+
+    Attributes:
+        modules: the code that its operationIds may name.
+        provides: what handlers may take by name.
+        policy: the rules in force, or None where the API has no policy file.
+        changes: what the deployment changes about it.
+    """
+
+    modules: Modules
+    provides: Mapping[str, Any]
+    policy: Policy | None
+    changes: ApiSettings = ApiSettings()
+
+
+def compile_api(description: Description, grounds: Grounds, tools: Tools) -> tuple[Api, Description]:
+    """The API that a description is, and the description with what its traits add to it.
+
+    Raises:
+        DescriptionErrors: everything that keeps it from being served.
+    """
+    compiler = _Compiler(description, grounds, tools)
+    api = compiler.api()
+    if compiler.errors:
+        raise DescriptionErrors(compiler.errors)
+    return api, compiler.description
+
+
+@dataclass(slots=True)
+class _Bound:
+    """An operation on its way to an endpoint: all but its traits."""
+
+    operation: Operation
+    reader: Reader
+    binding: Binding
+
+
+class _Compiler:
+    def __init__(self, description: Description, grounds: Grounds, tools: Tools) -> None:
+        self.errors: list[DescriptionError] = []
+        self.grounds = grounds
+        self.tools = tools
+        self.settings = tools.settings
+        self.traits: dict[str, list[Trait]] = {}
+        self.description = self._with_traits(description)
+        self.unknown = self.description.extension.unknown
+        document = self.description.document
+        self.requests = {close: Schemas(document, "request", close=close) for close in (False, True)}
+        self.responses = Schemas(document, "response", close=False)
+        self.workplace = Workplace(
+            self.settings, self.description, grounds.modules, grounds.provides, tools.database, tools.threads
+        )
+        self.bound: dict[tuple[str, str], _Bound] = {}
+
+    def api(self) -> Api:
+        description = self.description
+        dialect = self._dialect()
+        method = self._method()
+        for operation in description.operations:
+            with self._collecting(operation):
+                self.bound[operation.path, operation.method] = self._bind(operation)
+        table: Table[Endpoint] = Table()
+        endpoints = []
+        for bound in self.bound.values():
+            with self._collecting(bound.operation):
+                endpoint = self._endpoint(bound, method)
+                endpoints.append(endpoint)
+                table.add(description.template_base + bound.operation.path, bound.operation.method, endpoint, rest=_takes_rest(bound.operation))
+        return Api(description.name, description.title, description.base, dialect, table, tuple(endpoints))
+
+    def _collecting(self, operation: Operation) -> _Collecting:
+        return _Collecting(self.errors, lambda text: self.description.places.error(operation.pointer, text))
+
+    def _with_traits(self, description: Description) -> Description:
+        """The description with what traits add: to the internal form, and to what clients are shown."""
+        document, written = description.document, description.written
+        for path, method, operation, _, pointer in each_operation(description.document):
+            habits = operation_extension(operation).habits
+            made = []
+            for name, option in habits.items():
+                at = f"{pointer}/x-apifold/traits"
+                try:
+                    made.append(extension_points.load("apifold.traits", name)(option))
+                except (ValueError, SettingsError) as error:
+                    self.errors.append(description.places.error(at, f"the trait {name!r}: {error}", "see the reference of traits"))
+            if made:
+                self.traits[f"{method} {path}"] = sorted(made, key=lambda trait: trait.rank)
+                for trait in made:
+                    document = _changed(document, pointer, trait.describe)
+                    if description.flavour != "2.0":
+                        written = _changed(written, pointer, trait.describe)
+        return with_operations(description, document, written) if self.traits else description
+
+    def _dialect(self) -> Dialect:
+        named = self.description.extension.errors
+        try:
+            if isinstance(named, dict):
+                return TemplateDialect(**named)
+            made: Dialect = extension_points.load("apifold.dialects", named)()
+        except (SettingsError, ValueError, TypeError) as error:
+            self.errors.append(self.description.places.error("/x-apifold/errors", f"the dialect: {error}", "name one that is installed"))
+            return TemplateDialect({})
+        return made
+
+    def _method(self) -> Method | None:
+        name = self.description.extension.auth or self.settings.auth
+        try:
+            return self.tools.methods(name)
+        except (SettingsError, MissingExtra) as error:
+            self.errors.append(self.description.places.error("/x-apifold/auth", f"auth {name!r}: {error}"))
+            return None
+
+    def _bind(self, operation: Operation) -> _Bound:
+        reader = self._reader(operation)
+        name, option = operation.extension.bound
+        implementation = self.grounds.changes.implementation or self.settings.implementation
+        if implementation == "mock":
+            name, option = "mock", None
+        try:
+            bind = extension_points.load("apifold.bindings", name or "handler")
+        except SettingsError as error:
+            raise self.workplace.refused(operation, f"the binding: {error}", "name one that is installed", "/x-apifold/binding") from None
+        return _Bound(operation, reader, bind(operation, option, self.workplace))
+
+    def _reader(self, operation: Operation) -> Reader:
+        unknown = operation.extension.unknown or self.unknown
+        asked = operation.extension.validation.request or self.grounds.changes.validation.request
+        mode = asked or self.description.extension.validation.request or self.settings.validation_request
+        return compile_reader(self.description, operation, self.requests[unknown == "reject"], unknown, mode, self.settings.max_body_bytes)
+
+    def _endpoint(self, bound: _Bound, method: Method | None) -> Endpoint:
+        operation = bound.operation
+        asked = operation.extension.validation.response or self.grounds.changes.validation.response
+        mode = asked or self.description.extension.validation.response or self.settings.validation_response
+        call, suspends = self._call(bound)
+        return Endpoint(
+            api=self.description.name,
+            name=operation.id or operation.title,
+            title=f"{operation.method} {self.description.template_base}{operation.path}",
+            captures=tuple(PLACEHOLDER.findall(operation.path)),
+            gate=self._gate(operation, method),
+            reader=bound.reader,
+            call=call,
+            suspends=suspends,
+            writer=compile_writer(self.description, operation, self.responses, mode),
+        )
+
+    def _gate(self, operation: Operation, method: Method | None) -> Gate:
+        extension, policy = operation.extension, self.grounds.policy
+        at = f"{operation.pointer}/x-apifold"
+        if policy is not None and not extension.public and not extension.policy:
+            remedy = f"add `x-apifold: {{policy: RULE}}` or `x-apifold: {{public: true}}`; the rules are: {', '.join(policy.names)}"
+            self.errors.append(self.description.places.error(operation.pointer, f"{operation.title} is neither public nor bound to a policy rule", remedy))
+        rule = None
+        if extension.policy and not extension.public:
+            if policy is None:
+                self.errors.append(self.description.places.error(f"{at}/policy", f"the rule {extension.policy!r} stands in no policy file", "put `policy.yaml` beside the description"))
+            elif extension.policy not in policy:
+                self.errors.append(
+                    self.description.places.error(f"{at}/policy", f"the policy has no rule {extension.policy!r}", f"its rules: {', '.join(policy.names)}")
+                )
+            else:
+                rule = policy.rule(extension.policy)
+        return Gate(method, self._security(operation), extension.public, rule, extension.policy)  # type: ignore[arg-type]  # None only beside an error
+
+    def _security(self, operation: Operation) -> Security:
+        if operation.security is None:
+            return DEFAULT_SECURITY
+        schemes = (self.description.document.get("components") or {}).get("securitySchemes") or {}
+        try:
+            return compile_security(operation.security, schemes)
+        except ValueError as error:
+            self.errors.append(self.description.places.error(f"{operation.pointer}/security", str(error), "use another security scheme"))
+            return DEFAULT_SECURITY
+
+    def _call(self, bound: _Bound) -> tuple[Call, bool]:
+        operation, binding = bound.operation, bound.binding
+        arounds = []
+        for trait in self.traits.get(operation.title, ()):
+            try:
+                around = trait.around(self._surroundings(operation))
+            except ValueError as error:
+                raise self.workplace.refused(operation, f"the trait {type(trait).__name__}: {error}", "see the reference of traits", "/x-apifold/traits") from None
+            if around is not None:
+                arounds.append(around)
+        if not arounds:
+            return binding.call, binding.suspends
+        proceed = _awaiting(binding)
+        for around in reversed(arounds):
+            proceed = _wrapped(around, proceed)
+        return proceed, True
+
+    def _surroundings(self, operation: Operation) -> Surroundings:
+        beside = self.bound.get((operation.path, "GET"))
+        return Surroundings(
+            description=self.description,
+            operation=operation,
+            read=_reading(beside) if beside and beside.operation is not operation else None,
+            replacement=self._replacement(operation),
+            database=self.tools.database,
+            threads=self.tools.threads,
+        )
+
+    def _replacement(self, operation: Operation) -> Any:
+        """How the thing on a path looks when it is written whole: as PUT takes it, else as GET gives it."""
+        put, get = (self.bound.get((operation.path, method)) for method in ("PUT", "GET"))
+        content = put.operation.body.content if put and put.operation.body else None
+        if content is None and get:
+            answer = get.operation.answers.get(str(get.operation.success))
+            content = answer.content if answer else None
+        schema = next((described.get("schema") for name, described in (content or {}).items() if "json" in name), None)
+        if schema is None:
+            return None
+        strip = self.unknown == "strip"
+        named = self.description.schemas
+        properties = self.description.resolve(schema).get("properties") or {}
+        read_only = tuple(name for name, child in properties.items() if is_marked(child, "readOnly", named))
+        return self.requests[self.unknown == "reject"].checker(schema), compile_shaper(schema, named, strip=strip), read_only
+
+
+class _Collecting:
+    """Errors about one operation do not keep those about the next from being found."""
+
+    def __init__(self, errors: list[DescriptionError], place: Callable[[str], DescriptionError]) -> None:
+        self.errors = errors
+        self.place = place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if isinstance(error, DescriptionErrors):
+            self.errors.extend(error.errors)
+        elif isinstance(error, MissingExtra):
+            self.errors.append(self.place(str(error)))
+        else:
+            return False
+        return True
+
+
+def attach(api: Api, guest: Api) -> Api:
+    """The API with another's endpoints beside its own; where both want a place, its own stay."""
+    taken = {endpoint.title for endpoint in api.endpoints}
+    added = [endpoint for endpoint in guest.endpoints if endpoint.title not in taken]
+    for endpoint in added:
+        method, _, path = endpoint.title.partition(" ")
+        api.table.add(path, method, endpoint)
+    return replace(api, endpoints=(*api.endpoints, *added))
+
+
+def _takes_rest(operation: Operation) -> bool:
+    """Whether the last path parameter takes slashes too: `format: path`, or `x-multi-segment: true`."""
+    return any(
+        parameter.where == "path"
+        and operation.path.endswith(f"{{{parameter.name}}}")
+        and isinstance(parameter.schema, dict)
+        and (parameter.schema.get("format") == "path" or parameter.schema.get("x-multi-segment") is True)
+        for parameter in operation.parameters
+    )
+
+
+def _changed(document: dict[str, Any], pointer: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """A copy of a document with one operation changed; all else is shared."""
+    copy = dict(document)
+    node = copy
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    for part in parts[:-1]:
+        child = node[part]
+        if isinstance(child, dict) and "$ref" in child:
+            child = resolve_pointer(document, child["$ref"][1:])
+        node[part] = dict(child)
+        node = node[part]
+    node[parts[-1]] = change(node[parts[-1]])
+    return copy
+
+
+def _awaiting(binding: Binding) -> Callable[[Exchange], Awaitable[Result]]:
+    call = binding.call
+
+    async def proceed(exchange: Exchange) -> Result:
+        result = call(exchange)
+        return result if isinstance(result, Result) else await result
+
+    return proceed
+
+
+def _wrapped(around: Around, proceed: Callable[[Exchange], Awaitable[Result]]) -> Callable[[Exchange], Awaitable[Result]]:
+    def call(exchange: Exchange) -> Awaitable[Result]:
+        return around(exchange, proceed)
+
+    return call
+
+
+def _reading(beside: _Bound) -> Callable[[Exchange], Awaitable[Result]]:
+    """What a GET of the same path answers, for traits that need to know what is changed."""
+    proceed = _awaiting(beside.binding)
+    captures = PLACEHOLDER.findall(beside.operation.path)
+
+    async def read(exchange: Exchange) -> Result:
+        request = exchange.request
+        inner = Exchange(Request("GET", request.path, "", {"host": request.host}))
+        inner.api, inner.endpoint, inner.caller = exchange.api, exchange.endpoint, exchange.caller
+        inner.arguments, _ = beside.reader.read(inner.request, exchange.captured[: len(captures)])
+        return await proceed(inner)
+
+    return read
+
+
+def policy_files(directory: Path, named: str, default: Path | None) -> Path | None:
+    """The policy file of an API: the one its description names, else that of its target."""
+    return directory / named if named else default

@@ -1,0 +1,170 @@
+"""What is served: directories, files and installed services, and which of their files are descriptions."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from apifold import extension_points
+from apifold.description import ParsedFiles, is_model, is_overlay
+from apifold.description.overlay import extends
+from apifold.errors import DescriptionError, DescriptionErrors, SettingsError
+from apifold.service import Service
+from apifold.settings import Settings
+
+SUFFIXES = (".yaml", ".yml", ".json")
+SETTINGS_FILE = "apifold.yaml"
+POLICY_FILE = "policy.yaml"
+_NAMES = ("openapi", "swagger")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing to serve.
+
+    Attributes:
+        name: its name in the path, where several targets are served.
+        directory: what none of its files may lie outside of.
+        file: the only description, or None for every description in the directory.
+        packages: what its operationIds may name beside modules of the directory.
+        service: for an installed service.
+        prefix: path in front of its APIs.
+        handlers: the package below which each API's `handlers` module lies, for a service.
+        base_path: the base path, where the caller decides it.
+    """
+
+    name: str
+    directory: Path
+    file: Path | None = None
+    packages: tuple[str, ...] = ()
+    service: Service | None = None
+    prefix: str = ""
+    handlers: str = ""
+    base_path: str | None = None
+    extension: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def policy(self) -> Path | None:
+        """The file with its policy rules, where it has one."""
+        if self.service:
+            return self.directory / self.service.policy if self.service.policy else None
+        path = self.directory / POLICY_FILE
+        return path if path.is_file() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The descriptions of a target, each with the overlays beside it, and what is neither."""
+
+    descriptions: Mapping[Path, tuple[Path, ...]]
+    errors: tuple[DescriptionError, ...]
+
+
+def targets_of(names: tuple[str, ...], settings: Settings) -> tuple[Target, ...]:
+    """The targets that a command line names: one at `/`, several each below its own name.
+
+    Raises:
+        SettingsError: something is neither a directory, nor a file, nor an installed service.
+    """
+    several = len(names) > 1
+    return tuple(_target(name, settings, several) for name in names)
+
+
+def _target(name: str, settings: Settings, several: bool) -> Target:
+    path = Path(name)
+    if path.exists():
+        path = Path(os.path.abspath(path))
+        directory = path if path.is_dir() else path.parent
+        called = path.name if path.is_dir() else path.name.split(".")[0]
+        file = None if path.is_dir() else path
+        return Target(called, directory, file, prefix=f"/{called}" if several else "")
+    installed = extension_points.names("apifold.services")
+    if name not in installed:
+        raise SettingsError(f"{name!r} is neither a directory, nor a file, nor an installed service ({', '.join(installed) or 'none is'})")
+    make = extension_points.load("apifold.services", name)
+    service: Service = make(settings)
+    package = make.__module__.rpartition(".")[0] or make.__module__
+    directory = Path(inspect.getfile(make)).parent
+    return Target(name, directory, None, (package,), service, f"/{name}" if several else "", package)
+
+
+def discover(target: Target, parsed: ParsedFiles) -> Found:
+    """The descriptions that a target has at this moment."""
+    if target.file:
+        return Found({target.file: _overlays_beside(target.file, parsed)}, ())
+    if target.service:
+        folders = [target.directory / name for name in target.service.apis]
+        files = [path for folder in folders for path in sorted(folder.glob("*")) if _is_named(path)]
+        return Found({path: _overlays_beside(path, parsed) for path in files}, ())
+    return _in_directory(target.directory, parsed)
+
+
+def candidates(directory: Path) -> Iterator[Path]:
+    """Files below a directory that may be descriptions; hidden ones and settings are not."""
+    for folder, folders, names in os.walk(directory, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        for name in sorted(names):
+            if name.endswith(SUFFIXES) and not name.startswith(".") and name not in (SETTINGS_FILE, POLICY_FILE):
+                yield Path(folder) / name
+
+
+def _is_named(path: Path) -> bool:
+    return path.suffix in SUFFIXES and path.name.split(".")[0] in _NAMES and ".overlay." not in path.name
+
+
+def _in_directory(directory: Path, parsed: ParsedFiles) -> Found:
+    descriptions: list[Path] = []
+    overlays: dict[Path, list[Path]] = {}
+    errors: list[DescriptionError] = []
+    others: list[tuple[Path, DescriptionError]] = []
+    for path in candidates(directory):
+        at_top = path.parent == directory
+        try:
+            data = parsed.read(path.read_bytes(), str(path)).data
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            errors.append(DescriptionError(str(path), 0, "", f"can't be read: {error.strerror}", "check its permissions"))
+            continue
+        except DescriptionErrors as error:
+            if at_top or _is_named(path) or ".model." in path.name:
+                descriptions.append(path)
+            continue
+        if is_overlay(data):
+            overlays.setdefault(extends(data, path), []).append(path)
+        elif is_model(data) or (isinstance(data, dict) and ("openapi" in data or "swagger" in data)):
+            descriptions.append(path)
+        elif at_top or _is_named(path):
+            others.append((path, _what_is_it(path, data)))
+    texts = [parsed.read(path.read_bytes(), str(path)).text for path in descriptions if _is_readable(path, parsed)]
+    errors += [error for path, error in others if not any(path.name in text for text in texts)]
+    orphans = [path for base, paths in overlays.items() if base not in descriptions for path in paths]
+    errors += [DescriptionError(str(path), 0, "", "no description is there that this overlay is for", "name it with `extends:`") for path in orphans]
+    return Found({path: tuple(sorted(overlays.get(path, ()))) for path in descriptions}, tuple(errors))
+
+
+def _is_readable(path: Path, parsed: ParsedFiles) -> bool:
+    try:
+        parsed.read(path.read_bytes(), str(path))
+    except (OSError, DescriptionErrors):
+        return False
+    return True
+
+
+def _what_is_it(path: Path, data: Any) -> DescriptionError:
+    held = "nothing" if data is None else "a list" if isinstance(data, list) else "neither `openapi` nor `swagger` nor `model`"
+    return DescriptionError(str(path), 1, "", f"this is no API description: it holds {held}", "begin it with `openapi: 3.1.0`, or move the file elsewhere")
+
+
+def _overlays_beside(path: Path, parsed: ParsedFiles) -> tuple[Path, ...]:
+    found = []
+    for beside in sorted(path.parent.glob("*.overlay.*")):
+        if beside.suffix in SUFFIXES:
+            data = parsed.read(beside.read_bytes(), str(beside)).data
+            if is_overlay(data) and extends(data, beside) == path:
+                found.append(beside)
+    return tuple(found)

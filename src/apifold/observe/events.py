@@ -1,0 +1,70 @@
+"""What happened, as types. Logs and metrics listen; nothing else needs to know that they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from apifold.errors import DescriptionError, Problem
+from apifold.exchange import Exchange
+from apifold.http import Response
+
+
+@dataclass(slots=True)
+class Answered:
+    """A request was answered; `seconds` is the time from the first stage to the last."""
+
+    exchange: Exchange
+    response: Response
+    seconds: float
+
+
+@dataclass(slots=True)
+class WouldRefuse:
+    """A message broke its contract and was let through, because its mode is `log`."""
+
+    exchange: Exchange
+    direction: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(slots=True)
+class Crashed:
+    """Our own mistake: an exception that is no fault."""
+
+    exchange: Exchange
+    error: BaseException
+
+
+@dataclass(slots=True)
+class Swapped:
+    """A new generation is served."""
+
+    generation: str
+    apis: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class Quarantined:
+    """A file has errors; what ran before from it goes on running, where there was something."""
+
+    file: str
+    errors: tuple[DescriptionError, ...]
+    kept: bool
+
+
+Event = Answered | WouldRefuse | Crashed | Swapped | Quarantined
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Everybody who listens. An empty one is quiet."""
+
+    listeners: tuple[Listener, ...] = ()
+
+    def tell(self, event: Event) -> None:
+        """Tell everybody."""
+        for listener in self.listeners:
+            listener(event)

@@ -1,0 +1,101 @@
+"""Endpoint: an operation compiled for one API, with everything a request needs worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apifold.access.credentials import Security
+from apifold.access.method import Method
+from apifold.access.policy import Rule
+from apifold.exchange import Call
+from apifold.pipeline.dialects import Dialect
+from apifold.pipeline.reader import Reader
+from apifold.pipeline.writer import Writer
+from apifold.routing import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Who may come in: where the credential stands, who checks it, which rule decides."""
+
+    method: Method
+    security: Security
+    public: bool
+    rule: Rule | None
+    rule_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One compiled operation. Immutable; shared by all requests.
+
+    Attributes:
+        api: name of its API.
+        name: operationId, or method and path where there is none.
+        title: method and path template.
+        captures: names of the path's variables, in the order of the path.
+        gate: who may call it.
+        reader: request to arguments.
+        call: the binding with its traits around it.
+        suspends: whether `call` gives something to await.
+        writer: result to response.
+    """
+
+    api: str
+    name: str
+    title: str
+    captures: tuple[str, ...]
+    gate: Gate
+    reader: Reader
+    call: Call
+    suspends: bool
+    writer: Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One API as it is served."""
+
+    name: str
+    title: str
+    base: str
+    dialect: Dialect
+    table: Table[Endpoint]
+    endpoints: tuple[Endpoint, ...]
+
+
+class Site:
+    """Everything that one process serves, by base path.
+
+    Attributes:
+        apis: by the segments of their base path.
+        depths: how many segments base paths have, the most first.
+        dialect: for faults where no API was found.
+    """
+
+    apis: Mapping[tuple[str, ...], Api]
+    depths: tuple[int, ...]
+    dialect: Dialect
+
+    @classmethod
+    def of(cls, apis: list[Api], dialect: Dialect) -> Site:
+        """The site of some APIs, whatever their order."""
+        by_base = {tuple(api.base.split("/")[1:]) if api.base else (): api for api in apis}
+        return cls(by_base, tuple(sorted({len(base) for base in by_base}, reverse=True)), dialect)
+
+
+def describe_site(site: Site) -> list[dict[str, Any]]:
+    """Every endpoint as plain data: for `apifold routes` and for tests that walk all of them."""
+    return [
+        {
+            "api": api.name,
+            "method": endpoint.title.partition(" ")[0],
+            "path": endpoint.title.partition(" ")[2],
+            "operation": endpoint.name,
+            "rule": "public" if endpoint.gate.public else endpoint.gate.rule_name,
+        }
+        for api in site.apis.values()
+        for endpoint in api.endpoints
+    ]

@@ -1,0 +1,120 @@
+"""The line of a request. It reads from top to bottom and never grows: a new ability is a field of the endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from time import perf_counter
+
+from apifold.errors import Broken, Denied, Fault, MethodNotAllowed, NotFound, Unauthenticated
+from apifold.exchange import NOBODY, Caller, Exchange, Result
+from apifold.http import Request, Response
+from apifold.observe.events import Answered, Crashed, Observers, WouldRefuse
+from apifold.pipeline.endpoint import Api, Endpoint, Gate, Site
+
+
+async def answer(site: Site, request: Request, observers: Observers) -> Response:
+    """The response to a request, whatever happens on the way.
+
+    Args:
+        site: what is served; a request finishes on the site it began with.
+        observers: are told what happened.
+    """
+    began = perf_counter()
+    exchange = Exchange(request)
+    try:
+        response = await handle(site, exchange, observers)
+    except Fault as fault:
+        response = (exchange.api or site).dialect.render(fault, request)
+    except Exception as error:  # a handler's own mistake must not reach the client, nor end the worker
+        observers.tell(Crashed(exchange, error))
+        fault = Broken(f"Something went wrong here; the log knows it as {request.id}." if request.id else "Something went wrong here.")
+        response = (exchange.api or site).dialect.render(fault, request)
+    observers.tell(Answered(exchange, response, perf_counter() - began))
+    return response
+
+
+async def handle(site: Site, exchange: Exchange, observers: Observers) -> Response:
+    """The stages, in their order; each adds what it found to the exchange.
+
+    Raises:
+        Fault: the request can't be answered as asked.
+    """
+    request = exchange.request
+    segments = request.segments
+    exchange.api = find(site, segments)
+    endpoint, captured = match(exchange.api, request, segments)
+    exchange.endpoint = endpoint
+    media = endpoint.writer.negotiate(request.headers.get("accept"))
+    caller = identify(endpoint.gate, request)
+    exchange.caller = caller if isinstance(caller, Caller) else await caller
+    permit(endpoint, exchange.caller, captured)
+    exchange.arguments, problems = endpoint.reader.read(request, captured)
+    if problems:
+        observers.tell(WouldRefuse(exchange, "request", problems))
+    result = endpoint.call(exchange)
+    if not isinstance(result, Result):
+        result = await result
+    response = endpoint.writer.render(result, media)
+    problems = endpoint.writer.refuse(result, response)
+    if problems:
+        observers.tell(WouldRefuse(exchange, "response", problems))
+    return response
+
+
+def find(site: Site, segments: list[str]) -> Api:
+    """The API with the longest base path in front of the request's path.
+
+    Raises:
+        NotFound: there is none.
+    """
+    for depth in site.depths:
+        api = site.apis.get(tuple(segments[:depth]))
+        if api is not None:
+            return api
+    raise NotFound("Nothing is served at this path.")
+
+
+def match(api: Api, request: Request, segments: list[str]) -> tuple[Endpoint, tuple[str, ...]]:
+    """The endpoint for the path and method, and the values of the path's variables.
+
+    Raises:
+        NotFound: no such path.
+        MethodNotAllowed: the path has other methods.
+    """
+    found = api.table.find(request.path, segments, request.method)
+    if isinstance(found, frozenset):
+        if found:
+            raise MethodNotAllowed(found)
+        raise NotFound("Nothing is served at this path.")
+    return found
+
+
+def identify(gate: Gate, request: Request) -> Caller | Awaitable[Caller]:
+    """Who is asking.
+
+    Raises:
+        Unauthenticated: nobody, where somebody is needed; or somebody who can't prove it.
+    """
+    found = gate.security.find(request)
+    if found is None:
+        if gate.method.open:
+            return gate.method.identify("")
+        if gate.public or gate.security.optional:
+            return NOBODY
+        raise Unauthenticated(challenge=gate.method.challenge)
+    return gate.method.identify(found[0])
+
+
+def permit(endpoint: Endpoint, caller: Caller, captured: tuple[str, ...]) -> None:
+    """Whether the rule named by the description lets the caller do this.
+
+    Raises:
+        Denied: it does not.
+    """
+    rule = endpoint.gate.rule
+    if rule is None:
+        return
+    target = {"project_id": caller.project, "user_id": caller.user}
+    target.update(zip(endpoint.captures, captured, strict=True))
+    if not rule(caller, target):
+        raise Denied("You are not allowed to do this.")

@@ -1,0 +1,127 @@
+"""Path templates to what stands for them: static paths by one look-up, the rest by a tree of segments.
+
+Literal segments win over mixed ones (`{name}.json`), mixed over variables, variables over those that take the rest of
+the path; a path that leads nowhere is tried again with the next best. The cost of a look-up grows with the number
+of segments in the path, not with the number of templates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+T = TypeVar("T")
+
+
+class Node(Generic[T]):
+    """One place in the tree: what may come next, and what stands here, by method."""
+
+    __slots__ = ("literals", "methods", "mixed", "rest", "variable")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, Node[T]] = {}
+        self.mixed: list[tuple[re.Pattern[str], Node[T]]] = []
+        self.variable: Node[T] | None = None
+        self.rest: Node[T] | None = None
+        self.methods: dict[str, T] = {}
+
+
+class Table(Generic[T]):
+    """Endpoints by path and method. Filled once, then only read."""
+
+    def __init__(self) -> None:
+        self.root: Node[T] = Node()
+        self.static: dict[str, Mapping[str, T]] = {}
+
+    def add(self, template: str, method: str, target: T, *, rest: bool = False) -> None:
+        """Put a target at a template and method.
+
+        Args:
+            template: `/plans/{name}`; percent-encoding is not used in templates.
+            method: upper case.
+            target: what `find` shall give.
+            rest: whether the last variable takes the whole rest of the path, slashes included.
+        """
+        node = self.root
+        segments = template.split("/")[1:]
+        for index, segment in enumerate(segments):
+            node = _child(node, segment, rest=rest and index == len(segments) - 1)
+        node.methods[method] = target
+        if "{" not in template:
+            self.static[template] = node.methods
+
+    def find(self, path: str, segments: Sequence[str], method: str) -> tuple[T, tuple[str, ...]] | frozenset[str]:
+        """The target for a path and method with the values of its variables, or the methods that there are.
+
+        Args:
+            path: the path as sent, for the static look-up.
+            segments: its decoded segments.
+            method: upper case; HEAD finds GET where there is no HEAD.
+        """
+        methods = self.static.get(path)
+        if methods is not None and method in methods:
+            return methods[method], ()
+        allowed: set[str] = set()
+        found = _search(self.root, segments, 0, method, allowed)
+        if found is None and method == "HEAD":
+            found = _search(self.root, segments, 0, "GET", allowed)
+        if found is not None:
+            return found[0], tuple(reversed(found[1]))
+        if "GET" in allowed:
+            allowed.add("HEAD")
+        return frozenset(allowed)
+
+
+def _child(node: Node[Any], segment: str, *, rest: bool) -> Node[Any]:
+    names = PLACEHOLDER.findall(segment)
+    if not names:
+        return node.literals.setdefault(segment, Node())
+    if len(names) == 1 and segment == f"{{{names[0]}}}":
+        if rest:
+            node.rest = node.rest or Node()
+            return node.rest
+        node.variable = node.variable or Node()
+        return node.variable
+    pattern = re.compile("([^/]+?)".join(re.escape(text) for text in PLACEHOLDER.split(segment)[::2]))
+    for known, child in node.mixed:
+        if known.pattern == pattern.pattern:
+            return child
+    child = Node[Any]()
+    node.mixed.append((pattern, child))
+    node.mixed.sort(key=lambda pair: -len(pair[0].pattern.replace("([^/]+?)", "")))
+    return child
+
+
+def _search(node: Node[T], segments: Sequence[str], index: int, method: str, allowed: set[str]) -> tuple[T, list[str]] | None:
+    """The best target for a method, its variables' values last first; `allowed` collects the methods met."""
+    if index == len(segments):
+        if method in node.methods:
+            return node.methods[method], []
+        allowed.update(node.methods)
+        return None
+    segment = segments[index]
+    child = node.literals.get(segment)
+    if child is not None:
+        found = _search(child, segments, index + 1, method, allowed)
+        if found is not None:
+            return found
+    for pattern, mixed in node.mixed:
+        match = pattern.fullmatch(segment)
+        if match:
+            found = _search(mixed, segments, index + 1, method, allowed)
+            if found is not None:
+                found[1].extend(reversed(match.groups()))
+                return found
+    if node.variable is not None and segment:
+        found = _search(node.variable, segments, index + 1, method, allowed)
+        if found is not None:
+            found[1].append(segment)
+            return found
+    if node.rest is not None and segment:
+        if method in node.rest.methods:
+            return node.rest.methods[method], ["/".join(segments[index:])]
+        allowed.update(node.rest.methods)
+    return None

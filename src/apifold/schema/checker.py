@@ -1,0 +1,113 @@
+"""Checkers: a compiled JSON Schema that says whether a value fits, and if not, every reason in one sentence each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+
+from apifold.description.walk import Schema, map_root_schemas, map_schema, root_schemas, subschemas
+from apifold.errors import Problem
+from apifold.schema.messages import describe
+from apifold.schema.projection import Side, closed, part, without_hidden
+
+MAX_PROBLEMS = 100
+"""Problems that are told of one message."""
+
+_URI = "apifold:description"
+_PATTERNS = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)
+
+
+class Schemas:
+    """The schemas of one description, as one side of its messages sees them.
+
+    Args:
+        document: the normalised document.
+        side: whose messages are checked.
+        close: refuse members that are not described.
+    """
+
+    def __init__(self, document: dict[str, Any], side: Side, *, close: bool) -> None:
+        self.named: dict[str, Any] = (document.get("components") or {}).get("schemas") or {}
+        self.side = side
+        self.close = close
+        self._document = document
+        self._registry: Any = None
+        self._checkers: dict[int, tuple[Schema, Checker]] = {}
+
+    def checker(self, schema: Schema) -> Checker:
+        """The checker of a schema of this document; the same one for the same schema."""
+        known = self._checkers.get(id(schema))
+        if known is None or known[0] is not schema:
+            known = self._checkers[id(schema)] = (schema, Checker(self, schema))
+        return known[1]
+
+    def compile(self, schema: Schema) -> Any:
+        """The validator of a schema, its references leading to this description's schemas."""
+        if self._registry is None:
+            self._registry = jsonschema_rs.Registry([(_URI, self._resource())])
+        return jsonschema_rs.Draft202012Validator(
+            map_schema(self._seen(schema), _absolute), registry=self._registry, validate_formats=True, pattern_options=_PATTERNS
+        )
+
+    def _seen(self, schema: Schema) -> Schema:
+        seen = without_hidden(schema, self.side, self.named)
+        return closed(seen, self.named) if self.close else seen
+
+    def _resource(self) -> dict[str, Any]:
+        """What references lead to: the named schemas, or the whole document where references lead elsewhere in it."""
+        if any(
+            not target.startswith("#/components/schemas/")
+            for _, root in root_schemas(self._document)
+            for _, node in subschemas(root)
+            if isinstance(target := node.get("$ref", "#/components/schemas/"), str)
+        ):
+            return map_root_schemas(self._document, self._seen)  # type: ignore[no-any-return]  # a mapping stays one
+        components = {"schemas": {name: self._seen(schema) for name, schema in self.named.items()}}
+        if self.close:
+            components["parts"] = {
+                name: part(without_hidden(schema, self.side, self.named), self.named) for name, schema in self.named.items()
+            }
+        return {"components": components}
+
+
+class Checker:
+    """One schema's checker.
+
+    It is compiled at its first use: a large description has thousands of schemas, most of which a process never
+    meets, and that they can be compiled is known from the meta-schema.
+    """
+
+    __slots__ = ("_schema", "_schemas", "_validator")
+
+    def __init__(self, schemas: Schemas, schema: Schema) -> None:
+        self._schemas = schemas
+        self._schema = schema
+        self._validator: Any = None
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value fits."""
+        if self._validator is None:
+            self._validator = self._schemas.compile(self._schema)
+        return self._validator.is_valid(value)  # type: ignore[no-any-return]  # the library has no types for it
+
+    def problems(self, value: Any, where: str, pointer: str = "") -> list[Problem]:
+        """Every reason why a value does not fit; none where it does.
+
+        Args:
+            where: `path`, `query`, `header`, `cookie` or `body`.
+            pointer: JSON Pointer of the value itself.
+        """
+        if self.accepts(value):
+            return []
+        found: dict[tuple[str, str], None] = {}
+        for error in self._validator.iter_errors(value):
+            found.update(dict.fromkeys(describe(error)))
+            if len(found) >= MAX_PROBLEMS:
+                break
+        return [Problem(where, pointer + below, detail) for below, detail in list(found)[:MAX_PROBLEMS]]
+
+
+def _absolute(node: dict[str, Any]) -> dict[str, Any]:
+    target = node.get("$ref")
+    return {**node, "$ref": _URI + target} if isinstance(target, str) and target.startswith("#") else node
