@@ -55,17 +55,19 @@ class Exchange:
         request: as it came in.
         api: the API that was found, or None.
         endpoint: the operation that was matched, or None.
+        captured: the values of the path's variables, as sent.
         caller: who is asking.
         arguments: checked and coerced, by the names a handler takes; the body under `body`.
         expected: the ETag that the client, or a patch, takes the thing to have; "" where nobody said.
     """
 
-    __slots__ = ("api", "arguments", "caller", "endpoint", "expected", "request")
+    __slots__ = ("api", "arguments", "caller", "captured", "endpoint", "expected", "request")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.api: Any = None
         self.endpoint: Any = None
+        self.captured: tuple[str, ...] = ()
         self.caller = NOBODY
         self.arguments: dict[str, Any] = {}
         self.expected = ""

@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     handlers: Annotated[tuple[str, ...], _says("modules outside the served directory that operationIds may name")] = ()
     remote_references: Annotated[bool, _says("follow `$ref`s to http(s) addresses")] = False
+    examples: Annotated[Literal["refuse", "off"], _says("examples and defaults that break their own schema")] = "refuse"
     validation_request: Annotated[Mode, _says("requests that break the contract, where the API says nothing")] = "reject"
     validation_response: Annotated[Mode, _says("responses that break the contract, where the API says nothing")] = "log"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from apifold import extension_points
@@ -357,7 +356,3 @@ def _reading(beside: _Bound) -> Callable[[Exchange], Awaitable[Result]]:
 
     return read
 
-
-def policy_files(directory: Path, named: str, default: Path | None) -> Path | None:
-    """The policy file of an API: the one its description names, else that of its target."""
-    return directory / named if named else default

@@ -35,6 +35,8 @@ class Target:
         prefix: path in front of its APIs.
         handlers: the package below which each API's `handlers` module lies, for a service.
         base_path: the base path, where the caller decides it.
+        extension: keys of the document's `x-apifold` that the caller decides.
+        provides: what handlers may take by name.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Target:
     handlers: str = ""
     base_path: str | None = None
     extension: Mapping[str, Any] = field(default_factory=dict)
+    provides: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def policy(self) -> Path | None:
@@ -89,7 +92,7 @@ def _target(name: str, settings: Settings, several: bool) -> Target:
     service: Service = make(settings)
     package = make.__module__.rpartition(".")[0] or make.__module__
     directory = Path(inspect.getfile(make)).parent
-    return Target(name, directory, None, (package,), service, f"/{name}" if several else "", package)
+    return Target(name, directory, None, (package,), service, f"/{name}" if several else "", package, provides=service.provides)
 
 
 def discover(target: Target, parsed: ParsedFiles) -> Found:

@@ -66,6 +66,7 @@ class Api:
     endpoints: tuple[Endpoint, ...]
 
 
+@dataclass(frozen=True, slots=True)
 class Site:
     """Everything that one process serves, by base path.
 
@@ -90,7 +91,7 @@ def describe_site(site: Site) -> list[dict[str, Any]]:
     """Every endpoint as plain data: for `apifold routes` and for tests that walk all of them."""
     return [
         {
-            "api": api.name,
+            "api": endpoint.api,
             "method": endpoint.title.partition(" ")[0],
             "path": endpoint.title.partition(" ")[2],
             "operation": endpoint.name,

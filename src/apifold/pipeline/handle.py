@@ -42,13 +42,13 @@ async def handle(site: Site, exchange: Exchange, observers: Observers) -> Respon
     request = exchange.request
     segments = request.segments
     exchange.api = find(site, segments)
-    endpoint, captured = match(exchange.api, request, segments)
+    endpoint, exchange.captured = match(exchange.api, request, segments)
     exchange.endpoint = endpoint
     media = endpoint.writer.negotiate(request.headers.get("accept"))
     caller = identify(endpoint.gate, request)
     exchange.caller = caller if isinstance(caller, Caller) else await caller
-    permit(endpoint, exchange.caller, captured)
-    exchange.arguments, problems = endpoint.reader.read(request, captured)
+    permit(endpoint, exchange.caller, exchange.captured)
+    exchange.arguments, problems = endpoint.reader.read(request, exchange.captured)
     if problems:
         observers.tell(WouldRefuse(exchange, "request", problems))
     result = endpoint.call(exchange)

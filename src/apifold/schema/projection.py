@@ -58,7 +58,9 @@ def part(schema: Schema, named: dict[str, Any]) -> Schema:
 def _close(schema: Schema, named: dict[str, Any], *, composed: bool) -> Schema:
     if not isinstance(schema, dict):
         return schema
-    composition = composed or bool(_COMPOSING & schema.keys()) or ("$ref" in schema and "properties" in schema)
+    if "$ref" in schema and not composed and not schema.keys() & {"properties", *_COMPOSING}:
+        return schema
+    composition = composed or bool(_COMPOSING & schema.keys()) or "$ref" in schema
     copy: dict[str, Any] = {}
     for key, value in schema.items():
         inside = key in _COMPOSING

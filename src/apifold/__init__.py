@@ -1,0 +1,46 @@
+"""apifold: one core, every version of its API. A directory of API descriptions is the server."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "App": "apifold.app",
+    "Application": "apifold.application",
+    "Around": "apifold.exchange",
+    "Binding": "apifold.bindings",
+    "Caller": "apifold.exchange",
+    "Conflict": "apifold.errors",
+    "Denied": "apifold.errors",
+    "DescriptionErrors": "apifold.errors",
+    "Exchange": "apifold.exchange",
+    "Fault": "apifold.errors",
+    "Gone": "apifold.errors",
+    "Invalid": "apifold.errors",
+    "Limited": "apifold.errors",
+    "NotFound": "apifold.errors",
+    "Page": "apifold.exchange",
+    "PreconditionFailed": "apifold.errors",
+    "Problem": "apifold.errors",
+    "Request": "apifold.http",
+    "Response": "apifold.http",
+    "Result": "apifold.exchange",
+    "Service": "apifold.service",
+    "Settings": "apifold.settings",
+    "ToBeDone": "apifold.errors",
+    "Unauthenticated": "apifold.errors",
+    "Unavailable": "apifold.errors",
+    "Unprocessable": "apifold.errors",
+}
+
+__all__ = sorted(_PUBLIC)  # noqa: PLE0604  # the names are the table's
+
+
+def __getattr__(name: str) -> Any:
+    # Looked up when first asked for, so that `import apifold` costs nothing that is not used.
+    if name not in _PUBLIC:
+        raise AttributeError(f"apifold has no {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)

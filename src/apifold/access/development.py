@@ -1,0 +1,23 @@
+"""No authentication: everybody is the same developer. For loopback only."""
+
+from __future__ import annotations
+
+from apifold.exchange import Caller
+from apifold.settings import Settings
+
+DEVELOPER = Caller("developer", "development", frozenset(("admin", "member", "reader")))
+
+
+class Development:
+    """`none`: nobody is asked for a credential."""
+
+    name = "none"
+    challenge = "Bearer"
+    open = True
+
+    def __init__(self, settings: Settings) -> None:
+        pass
+
+    def identify(self, credential: str) -> Caller:
+        """The developer, whoever it is."""
+        return DEVELOPER

@@ -1,0 +1,269 @@
+"""The application: everything that one process serves, put together from its settings and targets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from apifold import extension_points
+from apifold.access.method import Method
+from apifold.bindings import Modules
+from apifold.description import Description, ParsedFiles, Placement, Sources, load
+from apifold.errors import DescriptionError, DescriptionErrors
+from apifold.generation import Builder, Generation, Loaded, Target
+from apifold.generation.compile import Grounds, Tools, compile_api
+from apifold.generation.kept import KeptFiles
+from apifold.generation.running import Running, files_of
+from apifold.generation.watch import Watch
+from apifold.http import Request, Response
+from apifold.observe import logs
+from apifold.observe.counters import Counters, Exposition
+from apifold.observe.events import Observers
+from apifold.pipeline.endpoint import Api
+from apifold.reference.documents import Document
+from apifold.reference.pages import CatalogueEntry
+from apifold.settings import ApiSettings, Settings
+
+FLUSH_SECONDS = 1.0
+"""How often a worker writes what it counted and serves, for the others."""
+
+
+class Application:
+    """Everything that one process serves.
+
+    It is made before processes are forked and started in each of them, so that nothing that must not be shared
+    (connections, threads, an event loop) is there before `start`.
+
+    Args:
+        settings: everything that the deployment decides.
+        targets: what is served.
+    """
+
+    def __init__(self, settings: Settings, targets: Iterable[Target]) -> None:
+        self.settings = settings
+        self.targets = tuple(targets)
+        self.shared: Path | None = None
+        self._counters = Counters()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._running: Running | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._database: Any = None
+        self._stopping = False
+
+    def share(self) -> None:
+        """Give the processes of this server a directory in which to tell each other what they do."""
+        self.shared = Path(tempfile.mkdtemp(prefix="apifold-"))
+
+    def unshare(self) -> None:
+        """Take that directory away."""
+        if self.shared:
+            shutil.rmtree(self.shared, ignore_errors=True)
+
+    def build(self) -> Generation:
+        """Build the first generation, without serving it.
+
+        Raises:
+            DescriptionErrors: files have errors, no last good version of theirs is known, and
+                `quarantine` is not set.
+        """
+        if self._running is None:
+            self._counters = Counters(self.shared / f"{os.getpid()}.counts" if self.shared else None)
+            self._running = Running(self.builder(), Observers((self._counters.hear, logs.hear)))
+            if not self.settings.quarantine:
+                self._refuse_errors(self._running.generation)
+        return self._running.generation
+
+    async def start(self) -> None:
+        """Build, then follow changes. Raises as `build` does."""
+        self.build()
+        running = self.running
+        if self.settings.watch:
+            watch = Watch(self.targets, lambda: files_of(running.generation, self.settings.policy), self.settings.poll)
+            self._tasks.append(asyncio.create_task(running.follow(watch, self._write_state)))
+        if self.shared:
+            self._tasks.append(asyncio.create_task(self._tell_others()))
+
+    async def stop(self) -> None:
+        """Stop following, and close what is open."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        self.close()
+
+    def close(self) -> None:
+        """Close threads, services and the database."""
+        if self._threads:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+        for target in self.targets:
+            if target.service and target.service.close:
+                target.service.close()
+        if self._database is not None:
+            self._database.close()
+        self._counters.write()
+
+    @property
+    def running(self) -> Running:
+        """What serves; there once `build` was called."""
+        if self._running is None:
+            self.build()
+        assert self._running is not None
+        return self._running
+
+    async def answer(self, request: Request) -> Response:
+        """The response to a request."""
+        return await self.running.answer(request)
+
+    def builder(self) -> Builder:
+        """A builder of generations of these targets."""
+        keep = None if self.settings.state == "" else self.settings.state_directory / "kept"
+        return Builder(self.targets, self.tools(), KeptFiles(keep), self._beside, self._around)
+
+    def tools(self) -> Tools:
+        """What compiling APIs needs; made once in a process."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self.settings.threads, "apifold")
+        return Tools(self.settings, cache(self._method), self.database, self._threads)
+
+    def database(self) -> Any:
+        """The deployment's database, opened and migrated at its first use."""
+        if self._database is None:
+            from apifold.store import open_database  # noqa: PLC0415  # brings SQLAlchemy, for those who use it
+
+            self._database = open_database(self.settings.database_url)
+        return self._database
+
+    # What the system's own handlers ask: `reference.system.Status`.
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are welcome."""
+        return self._running is not None and not self._stopping
+
+    def entries(self) -> list[CatalogueEntry]:
+        """The APIs that are served, for the catalogue."""
+        return [_entry(one) for one in sorted(self.running.generation.loaded, key=lambda one: one.api.base)]
+
+    def state(self) -> dict[str, Any]:
+        """What is loaded and what failed, here and in every worker."""
+        running = self.running
+        return {**_state(running.generation), "since": running.since, "worker": os.getpid(), "workers": self._workers()}
+
+    def metrics(self) -> tuple[bytes, str]:
+        """The metrics of every worker."""
+        return Exposition(self._counters, self.shared).text()
+
+    def _method(self, name: str) -> Method:
+        made: Method = extension_points.load("apifold.auth", name)(self.settings)
+        return made
+
+    def _refuse_errors(self, generation: Generation) -> None:
+        served = {one.path for one in generation.loaded}
+        refused = [error for path, errors in generation.errors.items() if path not in served for error in errors]
+        if refused:
+            raise DescriptionErrors(refused)
+
+    def _beside(self, description: Description, api: Api) -> Sequence[Api]:
+        written = description.written
+        document = Document(description.title, description.base, description.flavour, written)
+        return (self._own("documents", description.base, {"document": document}),)
+
+    def _around(self) -> Sequence[Api]:
+        return (self._own("system", "/-", {"status": self}), self._own("catalogue", "", {"status": self}))
+
+    def _own(self, name: str, base: str, provides: dict[str, Any]) -> Api:
+        """One of apifold's own APIs, described and compiled like any other."""
+        path = Path(str(files("apifold.reference") / f"{name}.yaml"))
+        description = load(path, Sources(path.parent, False, self._own_files), placement=Placement("", base))
+        grounds = Grounds(Modules(("apifold.reference",)), provides, None, ApiSettings(implementation="native"))
+        return compile_api(description, grounds, self.tools())[0]
+
+    _own_files = ParsedFiles()
+
+    async def _tell_others(self) -> None:
+        self._write_state()
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._counters.write()
+
+    def _write_state(self) -> None:
+        if self.shared:
+            file = self.shared / f"{os.getpid()}.state"
+            running = self.running
+            draft = file.with_suffix(".draft")
+            draft.write_bytes(msgspec.json.encode({"pid": os.getpid(), "generation": running.generation.id, "since": running.since}))
+            draft.replace(file)
+
+    def _workers(self) -> list[dict[str, Any]]:
+        workers = []
+        for file in sorted(self.shared.glob("*.state")) if self.shared else ():
+            try:
+                worker = msgspec.json.decode(file.read_bytes())
+                os.kill(worker["pid"], 0)
+            except (OSError, msgspec.DecodeError):
+                continue
+            workers.append(worker)
+        return workers or [{"pid": os.getpid(), "generation": self.running.generation.id, "since": self.running.since}]
+
+
+def check(targets: Iterable[Target], settings: Settings) -> tuple[DescriptionError, ...]:
+    """Every error of every file of some targets, sorted; nothing is kept, served or started."""
+    application = Application(msgspec.structs.replace(settings, state="", database=settings.database or "sqlite://"), targets)
+    try:
+        return application.builder().build().all_errors
+    finally:
+        application.close()
+
+
+def _entry(one: Loaded) -> CatalogueEntry:
+    description, base = one.description, one.api.base
+    written = description.written.get("info", {}).get("description") or ""
+    document = "swagger.json" if description.flavour == "2.0" else "openapi.json"
+    return CatalogueEntry(
+        name=one.api.name,
+        title=description.title,
+        version=description.version,
+        status=one.status,
+        base=base or "/",
+        description=written.strip().partition("\n")[0].partition(". ")[0],
+        operations=len(description.operations),
+        ui=f"{base}/ui",
+        document=f"{base}/{document}",
+        successor=description.extension.successor,
+        problem="\n".join(map(str, one.errors)),
+    )
+
+
+def _state(generation: Generation) -> dict[str, Any]:
+    return {
+        "generation": generation.id,
+        "apis": [
+            {
+                "name": one.api.name,
+                "title": one.description.title,
+                "version": one.description.version,
+                "status": one.status,
+                "base": one.api.base or "/",
+                "file": str(one.path),
+                "digest": one.digest[:12],
+                "operations": len(one.description.operations),
+                "errors": [str(error) for error in one.errors],
+            }
+            for one in generation.loaded
+        ],
+        "errors": [
+            {"file": error.file, "line": error.line, "message": error.message, "remedy": error.remedy} for error in generation.all_errors
+        ],
+    }
+

@@ -1,0 +1,40 @@
+"""`apifold show`: a description as it is served."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from apifold.application import Application
+from apifold.cli.options import setting_options, settings_from
+from apifold.generation import targets_of
+from apifold.reference.documents import Document
+
+
+@click.command("show", short_help="print a description as it is served")
+@click.argument("target")
+@click.argument("api", required=False)
+@click.option("--json", "as_json", is_flag=True, help="as JSON; YAML otherwise")
+@click.option("--normalised", is_flag=True, help="the one internal form that requests are checked against")
+@setting_options("config", "handlers", "implementation")
+def command(target: str, api: str | None, as_json: bool, normalised: bool, **options: Any) -> None:
+    """Print the description of an API of TARGET; API is its name, where there are several."""
+    settings = settings_from((target,), {**options, "quarantine": True, "state": ""})
+    application = Application(settings, targets_of((target,), settings))
+    try:
+        loaded = {one.api.name: one for one in application.build().loaded}
+    finally:
+        application.close()
+    names = ", ".join(sorted(loaded))
+    if api is None and len(loaded) != 1:
+        raise click.UsageError(f"say which API: {names or 'none could be loaded; `apifold check` says why'}")
+    chosen = loaded.get(api) if api else next(iter(loaded.values()))
+    if chosen is None:
+        raise click.UsageError(f"there is no API {api!r}; there are: {names}")
+    data = chosen.description.document if normalised else chosen.description.written
+    if as_json:
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        click.echo(Document("", "", "", data).as_yaml().decode(), nl=False)

@@ -1,0 +1,190 @@
+"""Build a generation: discover, load, compile and prove every description; keep the last good one of those that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace as replace_struct
+
+from apifold.access.policy import Policy, load_policy
+from apifold.bindings import Modules
+from apifold.description import Description, ParsedFiles, Placement, Sources, load
+from apifold.errors import DescriptionError, DescriptionErrors
+from apifold.generation.compile import Grounds, Tools, attach, compile_api
+from apifold.generation.generation import Generation, Loaded, digest_of, generation_id
+from apifold.generation.kept import KeptFiles
+from apifold.generation.prove import prove
+from apifold.generation.targets import Target, discover
+from apifold.pipeline.dialects import ProblemDialect
+from apifold.pipeline.endpoint import Api, Site
+from apifold.settings import ApiSettings
+
+Guests = Callable[[Description, Api], Sequence[Api]]
+"""What stands beside an API's own endpoints: its documents and pages."""
+
+
+@dataclass(slots=True)
+class Builder:
+    """Builds generations of the same targets, one after the other.
+
+    Attributes:
+        targets: what is served.
+        tools: what compiling needs.
+        kept: last good files.
+        beside: gives the endpoints to attach to an API.
+        around: gives the APIs that stand beside all others: catalogue, health.
+    """
+
+    targets: tuple[Target, ...]
+    tools: Tools
+    kept: KeptFiles
+    beside: Guests = lambda description, api: ()
+    around: Callable[[], Sequence[Api]] = tuple
+    parsed: ParsedFiles = field(default_factory=ParsedFiles)
+
+    def build(self, before: Generation | None = None) -> Generation:
+        """The generation that the files make now.
+
+        Args:
+            before: the one that runs; what it has of a file that fails now goes on.
+        """
+        loaded: list[Loaded] = []
+        errors: dict[Path, tuple[DescriptionError, ...]] = {}
+        for target in self.targets:
+            found = discover(target, self.parsed)
+            for error in found.errors:
+                errors[Path(error.file)] = (*errors.get(Path(error.file), ()), error)
+            for path, overlays in found.descriptions.items():
+                one, wrong = self._one(target, path, overlays, before)
+                if wrong:
+                    errors[path] = wrong
+                if one is not None:
+                    loaded.append(one)
+        loaded = _without_clashes(loaded, errors, before)
+        self._forget_removed(before, loaded, errors)
+        return Generation(generation_id(loaded, errors), self._site(loaded), tuple(loaded), errors)
+
+    def _one(
+        self, target: Target, path: Path, overlays: tuple[Path, ...], before: Generation | None
+    ) -> tuple[Loaded | None, tuple[DescriptionError, ...]]:
+        running = before.of(path) if before else None
+        try:
+            return self._fresh(target, path, overlays, {}, running), ()
+        except DescriptionErrors as error:
+            errors = error.errors
+        if running is not None:
+            return replace(running, errors=errors), errors
+        instead = self.kept.get(path)
+        if instead:
+            try:
+                last_good = self._fresh(target, path, tuple(one for one in overlays if str(one) in instead), instead, None)
+            except DescriptionErrors:
+                return None, errors
+            return (replace(last_good, errors=errors) if last_good else None), errors
+        return None, errors
+
+    def _fresh(
+        self, target: Target, path: Path, overlays: tuple[Path, ...], instead: dict[str, bytes], running: Loaded | None
+    ) -> Loaded | None:
+        """The API as its files are; the running one where they did not change; None where it is switched off."""
+        settings = self.tools.settings
+        sources = Sources(target.directory, settings.remote_references, self.parsed, instead)
+        description = load(path, sources, overlays, Placement(target.prefix, target.base_path))
+        description = _as_asked(description, target)
+        changes = settings.apis.get(description.name, ApiSettings())
+        if not changes.enabled:
+            return None
+        if changes.base_path is not None:
+            description = _as_asked(load(path, sources, overlays, Placement(target.prefix, changes.base_path)), target)
+        policy, policy_raw = self._policy(target, description)
+        digest = digest_of({**sources.raw, **policy_raw})
+        if running is not None and running.digest == digest and not running.errors:
+            return running
+        grounds = Grounds(
+            modules=Modules((*target.packages, *settings.handlers), target.directory),
+            provides=target.provides,
+            policy=policy,
+            changes=changes,
+        )
+        api, description = compile_api(description, grounds, self.tools)
+        self._prove(description)
+        for guest in self.beside(description, api):
+            api = attach(api, guest)
+        if not instead:
+            self.kept.keep(path, sources.raw)
+        status = changes.status or description.extension.status or ""
+        return Loaded(path, target.name, description, api, digest, status)
+
+    def _prove(self, description: Description) -> None:
+        settings = self.tools.settings
+        if settings.examples == "refuse" and settings.implementation != "mock":
+            errors = prove(description)
+            if errors:
+                raise DescriptionErrors(errors)
+
+    def _policy(self, target: Target, description: Description) -> tuple[Policy | None, dict[str, bytes]]:
+        named = description.extension.policy
+        default = description.file.parent / named if named else target.policy
+        override = Path(self.tools.settings.policy) if self.tools.settings.policy else None
+        if default is None:
+            return None, {}
+        policy = load_policy(default, override)
+        files = [path for path in (default, override) if path is not None]
+        return policy, {str(path): path.read_bytes() for path in files if path.is_file()}
+
+    def _site(self, loaded: Iterable[Loaded]) -> Site:
+        apis = [one.api for one in loaded]
+        for api in self.around():
+            same = next((index for index, one in enumerate(apis) if one.base == api.base), None)
+            if same is None:
+                apis.append(api)
+            else:
+                apis[same] = attach(apis[same], api)
+        return Site.of(apis, ProblemDialect())
+
+    def _forget_removed(self, before: Generation | None, loaded: list[Loaded], errors: dict[Path, Any]) -> None:
+        there = {one.path for one in loaded} | errors.keys()
+        for one in before.loaded if before else ():
+            if one.path not in there:
+                self.kept.forget(one.path)
+
+
+def _as_asked(description: Description, target: Target) -> Description:
+    """The description with what its target decides for it: where handlers lie, and whatever the caller set."""
+    extension = description.extension
+    if target.handlers and not extension.handlers:
+        extension = replace_struct(extension, handlers=f"{target.handlers}.{description.file.parent.name}.handlers")
+    if target.extension:
+        extension = replace_struct(extension, **target.extension)
+    return replace(description, extension=extension)
+
+
+def _without_clashes(
+    loaded: list[Loaded], errors: dict[Path, tuple[DescriptionError, ...]], before: Generation | None
+) -> list[Loaded]:
+    """Those that can stand beside each other. Of two that want one place, the one that ran before stays."""
+    clashing: set[Path] = set()
+    for one in loaded:
+        for other in loaded:
+            message = _clash(one, other) if one is not other else ""
+            if message and not (before and before.of(one.path) and not before.of(other.path)):
+                error = one.description.places.error("", message, "give each its own base path, or its own name")
+                errors[one.path] = (*errors.get(one.path, ()), error)
+                clashing.add(one.path)
+    return [one for one in loaded if one.path not in clashing]
+
+
+def _clash(one: Loaded, other: Loaded) -> str:
+    if one.api.base == other.api.base:
+        return f"its base path {one.api.base or '/'} is also that of {other.path}"
+    if one.api.name == other.api.name:
+        return f"its name {one.api.name!r} is also that of {other.path}"
+    if other.api.base.startswith(f"{one.api.base}/"):
+        for operation in one.description.operations:
+            path = one.description.template_base + operation.path
+            if path == other.api.base or path.startswith(f"{other.api.base}/"):
+                return f"its {operation.method} {path} is hidden by {other.path}, whose base path is {other.api.base}"
+    return ""

@@ -1,0 +1,67 @@
+"""A generation: one loaded, checked and compiled state of everything that is served. Immutable, swapped whole."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from apifold.description import Description
+from apifold.errors import DescriptionError
+from apifold.pipeline.endpoint import Api, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One API of a generation.
+
+    `digest` tells one content of its files from another; `errors` are those of the newest files where the last
+    good ones are served instead.
+    """
+
+    path: Path
+    target: str
+    description: Description
+    api: Api
+    digest: str
+    status: str
+    errors: tuple[DescriptionError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Everything that is served, and what is not.
+
+    `id` is the same for the same files in every worker. `errors` are those of every file that can't be served as it
+    is now, by file.
+    """
+
+    id: str
+    site: Site
+    loaded: tuple[Loaded, ...]
+    errors: Mapping[Path, tuple[DescriptionError, ...]]
+
+    @property
+    def all_errors(self) -> tuple[DescriptionError, ...]:
+        """Every error of every file, sorted by file and line."""
+        return tuple(sorted({error for errors in self.errors.values() for error in errors}))
+
+    def of(self, path: Path) -> Loaded | None:
+        """The API that a file describes."""
+        return next((loaded for loaded in self.loaded if loaded.path == path), None)
+
+
+def generation_id(loaded: list[Loaded], errors: Mapping[Path, tuple[DescriptionError, ...]]) -> str:
+    """Twelve characters that stand for what is served and what is refused."""
+    parts = [f"{one.api.name} {one.api.base} {one.digest} {one.status}" for one in loaded]
+    parts += [f"{path} {error}" for path, found in errors.items() for error in found]
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:12]
+
+
+def digest_of(raw: Mapping[str, bytes]) -> str:
+    """One digest of some files."""
+    digest = hashlib.sha256()
+    for name in sorted(raw):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(raw[name]).digest())
+    return digest.hexdigest()

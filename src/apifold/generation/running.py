@@ -1,0 +1,62 @@
+"""The generation that a process serves: built, watched, swapped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from apifold.generation.build import Builder
+from apifold.generation.generation import Generation
+from apifold.generation.watch import Watch
+from apifold.http import Request, Response
+from apifold.observe.events import Observers, Quarantined, Swapped
+from apifold.pipeline.handle import answer
+
+
+class Running:
+    """Serves the newest generation that could be built.
+
+    Args:
+        builder: builds generations.
+        observers: are told of swaps, errors and requests.
+    """
+
+    def __init__(self, builder: Builder, observers: Observers) -> None:
+        self.builder = builder
+        self.observers = observers
+        self.since = time.time()
+        self.generation: Generation = self._built(None)
+
+    async def answer(self, request: Request) -> Response:
+        """The response to a request, on the generation that is in place when it begins."""
+        return await answer(self.generation.site, request, self.observers)
+
+    async def follow(self, watch: Watch, swapped: Callable[[], None]) -> None:
+        """Swap in a new generation whenever files change, until cancelled.
+
+        Args:
+            watch: knows when they do.
+            swapped: called after each swap.
+        """
+        async for _ in watch.changes():
+            self.generation = await asyncio.to_thread(self._built, self.generation)
+            self.since = time.time()
+            swapped()
+
+    def _built(self, before: Generation | None) -> Generation:
+        began = time.perf_counter()
+        generation = self.builder.build(before)
+        if before is None or generation.id != before.id:
+            self.observers.tell(Swapped(generation.id, len(generation.loaded), time.perf_counter() - began))
+            served = {one.path for one in generation.loaded}
+            for file, errors in generation.errors.items():
+                self.observers.tell(Quarantined(str(file), errors, file in served))
+        return generation
+
+
+def files_of(generation: Generation, policy: str) -> set[Path]:
+    """Which files a generation was read from."""
+    found = {Path(name) for one in generation.loaded for name in one.description.raw if "://" not in name}
+    return found | ({Path(policy)} if policy else set())

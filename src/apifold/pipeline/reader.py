@@ -1,0 +1,224 @@
+"""Requests to arguments: parameters coerced, the body read and put in shape, everything checked, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apifold.bindings.names import argument_name
+from apifold.description import Description, Operation, Parameter
+from apifold.errors import Invalid, Problem, TooLarge, UnsupportedMedia
+from apifold.http import Request, matches, media_type
+from apifold.http.fields import Fields, parse_cookies, parse_query
+from apifold.pipeline.bodies import Decode, decoder, without_files
+from apifold.schema.checker import MAX_PROBLEMS, Checker, Schemas
+from apifold.schema.coerce import MISSING, Coercer, compile_coercer
+from apifold.schema.members import Shaper, compile_shaper
+from apifold.settings import Mode, Unknown
+
+_EMPTY: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One parameter, ready to be read: its argument, its coercer, and a checker where text alone does not do."""
+
+    name: str
+    where: str
+    argument: str
+    coerce: Coercer
+    checker: Checker | None
+    required: bool
+    default: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One media type of a body: how it is decoded, put in shape and checked."""
+
+    decode: Decode
+    shape: Shaper | None
+    checker: Checker | None
+    has_files: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How one operation's requests become arguments.
+
+    Attributes:
+        captures: names of the path's variables, in the order of the path.
+        path, query, headers, cookies: the parameters, by place.
+        known: names that a query string may have; None where it may have any.
+        contents: the body by media type; empty where the operation takes none.
+        required: whether it must have a body.
+        mode: what happens to a request that breaks the contract.
+    """
+
+    captures: tuple[str, ...]
+    path: tuple[Input, ...]
+    query: tuple[Input, ...]
+    headers: tuple[Input, ...]
+    cookies: tuple[Input, ...]
+    known: frozenset[str] | None
+    deep: tuple[str, ...]
+    contents: Mapping[str, Content]
+    required: bool
+    mode: Mode
+    max_bytes: int
+
+    def read(self, request: Request, captured: tuple[str, ...]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+        """The arguments of a request, and what is wrong with it where that is only to be logged.
+
+        Raises:
+            Invalid: it breaks the contract and the mode is `reject`; it tells every breach.
+            Malformed: it can't be read at all.
+            UnsupportedMedia, TooLarge: the body is of a kind or size that is not taken.
+        """
+        arguments: dict[str, Any] = {}
+        problems: list[Problem] = []
+        if self.path:
+            fields = {name: [value] for name, value in zip(self.captures, captured, strict=True)}
+            _take(self.path, fields, arguments, problems)
+        if self.query or (self.known is not None and request.query):
+            fields = parse_query(request.query)
+            _take(self.query, fields, arguments, problems)
+            if self.known is not None and not fields.keys() <= self.known:
+                problems += [Problem("query", f"/{name}", "is not a known parameter") for name in fields if not self._knows(name)]
+        if self.headers:
+            headers = request.headers
+            _take(self.headers, {one.name.lower(): [headers[one.name.lower()]] for one in self.headers if one.name.lower() in headers}, arguments, problems)
+        if self.cookies:
+            _take(self.cookies, parse_cookies(request.headers.get("cookie", "")), arguments, problems)
+        if self.contents:
+            self._read_body(request, arguments, problems)
+        if problems and self.mode == "reject":
+            raise Invalid("The request breaks its contract.", problems[:MAX_PROBLEMS])
+        return arguments, tuple(problems) if problems and self.mode == "log" else ()
+
+    def _knows(self, name: str) -> bool:
+        return self.known is None or name in self.known or (name.partition("[")[0] in self.deep and "[" in name)
+
+    def _read_body(self, request: Request, arguments: dict[str, Any], problems: list[Problem]) -> None:
+        raw = request.body
+        if not raw:
+            if self.required:
+                problems.append(Problem("body", "", "is missing"))
+            return
+        if len(raw) > self.max_bytes:
+            raise TooLarge(f"A body may have {self.max_bytes} bytes.")
+        kind = request.headers.get("content-type", "")
+        content = self.contents.get(kind) or self._content(kind)
+        value = content.decode(raw, kind)
+        if content.shape:
+            content.shape(value, "", problems)
+        if content.checker is not None:
+            judged = without_files(value) if content.has_files else value
+            if not content.checker.accepts(judged):
+                problems += content.checker.problems(judged, "body")
+        arguments["body"] = value
+
+    def _content(self, kind: str) -> Content:
+        """How a body of a media type is read.
+
+        Raises:
+            UnsupportedMedia: it is none that the operation takes (RFC 9110, 15.5.16).
+        """
+        if not kind and len(self.contents) == 1:
+            return next(iter(self.contents.values()))
+        name, parameters = media_type(kind)
+        charset = parameters.get("charset", "utf-8").lower()
+        if ("json" in name or "form" in name) and charset not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMedia(self.contents, "Send it as UTF-8.")
+        if name in self.contents:
+            return self.contents[name]
+        for pattern, content in self.contents.items():
+            if matches(pattern.partition(";")[0].strip().lower(), name):
+                return content
+        raise UnsupportedMedia(self.contents)
+
+
+def _take(inputs: tuple[Input, ...], fields: Fields, arguments: dict[str, Any], problems: list[Problem]) -> None:
+    for one in inputs:
+        value = one.coerce(fields)
+        if value is MISSING:
+            if one.required:
+                problems.append(Problem(one.where, f"/{one.name}", "is missing"))
+            elif one.default is not _EMPTY:
+                arguments[one.argument] = one.default
+            continue
+        if one.checker is not None and not one.checker.accepts(value):
+            problems += one.checker.problems(value, one.where, f"/{one.name}")
+        arguments[one.argument] = value
+
+
+def compile_reader(
+    description: Description, operation: Operation, schemas: Schemas, unknown: Unknown, mode: Mode, max_bytes: int
+) -> Reader:
+    """The reader of an operation."""
+    places: dict[str, list[Input]] = {"path": [], "query": [], "header": [], "cookie": [], "querystring": []}
+    known: set[str] = set()
+    deep = []
+    for parameter in operation.parameters:
+        places[parameter.where].append(_input(parameter, description, schemas))
+        if parameter.where == "query":
+            known |= {parameter.name, f"{parameter.name}[]"}
+            if parameter.style == "deepObject":
+                deep.append(parameter.name)
+            elif parameter.explode and parameter.style == "form":
+                known |= (description.resolve(parameter.schema) or {}).get("properties", {}).keys()
+    body = operation.body
+    return Reader(
+        captures=tuple(_captures(operation.path)),
+        path=tuple(places["path"]),
+        query=tuple(places["query"]),
+        headers=tuple(places["header"]),
+        cookies=tuple(places["cookie"]),
+        known=frozenset(known) if unknown == "reject" and not places["querystring"] else None,
+        deep=tuple(deep),
+        contents={
+            name.lower(): _content(name, described, description, schemas, unknown) for name, described in (body.content if body else {}).items()
+        },
+        required=bool(body and body.required),
+        mode=mode,
+        max_bytes=max_bytes,
+    )
+
+
+def _input(parameter: Parameter, description: Description, schemas: Schemas) -> Input:
+    schema = description.resolve(parameter.schema)
+    default = schema.get("default", _EMPTY) if isinstance(schema, dict) else _EMPTY
+    return Input(
+        name=parameter.name,
+        where=parameter.where,
+        argument=argument_name(parameter.name),
+        coerce=compile_coercer(parameter, description.resolve),
+        checker=None if _is_plain_text(schema) else schemas.checker(parameter.schema),
+        required=parameter.required,
+        default=default,
+    )
+
+
+def _is_plain_text(schema: Any) -> bool:
+    """Whether every text fits, so that there is nothing to check."""
+    return schema is True or (isinstance(schema, dict) and schema.get("type") == "string" and schema.keys() <= _HARMLESS)
+
+
+_HARMLESS = {"type", "description", "default", "example", "examples", "title", "deprecated"}
+
+
+def _content(media: str, described: Mapping[str, Any], description: Description, schemas: Schemas, unknown: Unknown) -> Content:
+    schema = described.get("schema")
+    is_data = "json" in media or "form" in media
+    shape: Shaper | None = None
+    if schema is not None and is_data:
+        shape = compile_shaper(schema, description.schemas, strip=unknown == "strip")
+    checker = schemas.checker(schema) if schema is not None and (is_data or media.startswith("text/")) else None
+    return Content(decoder(media, described, description.resolve), shape, checker, has_files="multipart" in media)
+
+
+def _captures(path: str) -> list[str]:
+    return [part.partition("}")[0] for part in path.split("{")[1:]]
+
+
