@@ -53,12 +53,13 @@ class Application:
         self.settings = settings
         self.targets = tuple(targets)
         self.shared: Path | None = None
+        self.limits: Any = None
+        self.stopping = False
         self._counters = Counters()
         self._tasks: list[asyncio.Task[None]] = []
         self._running: Running | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._database: Any = None
-        self._stopping = False
 
     def share(self) -> None:
         """Give the processes of this server a directory in which to tell each other what they do."""
@@ -69,17 +70,30 @@ class Application:
         if self.shared:
             shutil.rmtree(self.shared, ignore_errors=True)
 
+    def first_to_say(self, word: str) -> bool:
+        """Whether no other process of this server has said a word yet; now one has."""
+        if self.shared is None:
+            return True
+        try:
+            (self.shared / word).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
     def build(self) -> Generation:
         """Build the first generation, without serving it.
 
+        A process that takes another's place serves what can be served: what broke since must not end the server.
+
         Raises:
-            DescriptionErrors: files have errors, no last good version of theirs is known, and
-                `quarantine` is not set.
+            DescriptionErrors: files have errors, no last good version of theirs is known, `quarantine` is not set,
+                and no process of this server has started before.
         """
         if self._running is None:
             self._counters = Counters(self.shared / f"{os.getpid()}.counts" if self.shared else None)
             self._running = Running(self.builder(), Observers((self._counters.hear, logs.hear)))
-            if not self.settings.quarantine:
+            started = self.shared is not None and (self.shared / "started").exists()
+            if not self.settings.quarantine and not started:
                 self._refuse_errors(self._running.generation)
         return self._running.generation
 
@@ -95,7 +109,7 @@ class Application:
 
     async def stop(self) -> None:
         """Stop following, and close what is open."""
-        self._stopping = True
+        self.stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -144,12 +158,12 @@ class Application:
             self._database = open_database(self.settings.database_url)
         return self._database
 
-    # What the system's own handlers ask: `reference.system.Status`.
+    # The system's own handlers ask the rest: `reference.system.Status`.
 
     @property
     def ready(self) -> bool:
         """Whether requests are welcome."""
-        return self._running is not None and not self._stopping
+        return self._running is not None and not self.stopping
 
     def entries(self) -> list[CatalogueEntry]:
         """The APIs that are served, for the catalogue."""

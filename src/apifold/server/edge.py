@@ -1,0 +1,95 @@
+"""What stands between the socket and the application: request ids, proxies, rate limits, CORS, compression.
+
+Each is switched on by a setting and costs nothing while it is off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import re
+from itertools import count
+
+from apifold.errors import Limited
+from apifold.http import Request, Response, best_match
+from apifold.pipeline.dialects import ProblemDialect
+from apifold.server.cors import Cors
+from apifold.server.forwarded import Forwarded
+from apifold.server.hub import Answer
+from apifold.server.limiter import SharedLimits, limiter
+from apifold.settings import Settings
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_COMPRESSIBLE = re.compile(r"text/|application/(.*\+)?(json|xml|yaml|javascript)|image/svg")
+_SMALLEST = 1024
+
+
+def edge(answer: Answer, settings: Settings, limits: SharedLimits | None = None) -> Answer:
+    """The application with everything around it that the settings ask for."""
+    answer = with_request_id(answer, trusting=bool(settings.trusted_proxies), prefix=settings.prefix.rstrip("/"))
+    if settings.rate_limit:
+        answer = with_rate_limit(answer, settings.rate_limit, limits or SharedLimits())
+    if settings.cors_origins:
+        answer = Cors(settings.cors_origins, settings.cors_credentials).around(answer)
+    if settings.compression:
+        answer = with_compression(answer)
+    if settings.trusted_proxies:
+        answer = Forwarded(settings.trusted_proxies).around(answer)
+    return answer
+
+
+def with_request_id(answer: Answer, *, trusting: bool, prefix: str) -> Answer:
+    """Gives each request an id, and tells it: `X-Request-Id`.
+
+    One that a client sends is only believed behind a trusted proxy.
+    """
+    start = os.urandom(6).hex()
+    numbers = count(1)
+
+    async def identified(request: Request) -> Response:
+        given = request.headers.get("x-request-id") if trusting else None
+        request.id = given if given and _ID.fullmatch(given) else f"{start}-{next(numbers):x}"
+        if prefix and not request.prefix:
+            request.prefix = prefix
+        response = await answer(request)
+        response.headers = (*response.headers, ("X-Request-Id", request.id))
+        return response
+
+    return identified
+
+
+def with_rate_limit(answer: Answer, rate: str, limits: SharedLimits) -> Answer:
+    """Answers 429 to clients that ask too often."""
+    check = limiter(rate, limits)
+    dialect = ProblemDialect()
+
+    async def limited(request: Request) -> Response:
+        try:
+            check(request)
+        except Limited as fault:
+            return dialect.render(fault, request)
+        return await answer(request)
+
+    return limited
+
+
+def with_compression(answer: Answer) -> Answer:
+    """Sends larger answers compressed to clients that take gzip (RFC 9110, 8.4.1.3)."""
+
+    async def compressed(request: Request) -> Response:
+        response = await answer(request)
+        accepted = request.headers.get("accept-encoding", "")
+        body = response.body
+        if not isinstance(body, bytes) or len(body) < _SMALLEST or response.header("content-encoding"):
+            return response
+        if not _COMPRESSIBLE.match(response.header("content-type") or ""):
+            return response
+        headers = (*response.headers, ("Vary", "Accept-Encoding"))
+        if best_match(accepted.replace("gzip", "x/gzip").replace("*", "*/*"), ("x/gzip",)) is None:
+            return Response(response.status, body, headers)
+        smaller = await asyncio.to_thread(gzip.compress, body, 5, mtime=0)
+        weak = tuple((name, f"W/{value}" if name.lower() == "etag" and value.startswith('"') else value) for name, value in headers)
+        return Response(response.status, smaller, (*weak, ("Content-Encoding", "gzip")))
+
+    return compressed

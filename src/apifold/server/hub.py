@@ -1,0 +1,92 @@
+"""What the connections of one worker share: the application, the limits, the clock, who is connected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from email.utils import formatdate
+from typing import Any, Protocol
+
+from apifold.http import Request, Response
+from apifold.settings import Settings
+
+Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+"""All that the server knows of the application."""
+
+SWEEP_SECONDS = 0.25
+"""How often connections are held against their deadlines. One timer for all of them costs less than one for each."""
+
+
+class Connection(Protocol):
+    """What the hub knows of a connection."""
+
+    deadline: float
+
+    def expire(self) -> None:
+        """Its deadline has passed."""
+
+    def drain(self) -> None:
+        """Finish what runs, then close."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Hub:
+    """What the connections of one worker share.
+
+    Args:
+        answer: the application.
+        settings: limits and time-outs.
+        loop: the worker's loop.
+    """
+
+    def __init__(self, answer: Answer, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        self.answer = answer
+        self.settings = settings
+        self.loop = loop
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self.clock = loop.time()
+        self.date = b""
+        self._timer: asyncio.TimerHandle | None = None
+        self._empty = asyncio.Event()
+        self._sweep()
+
+    @property
+    def full(self) -> bool:
+        """Whether one more connection is one too many."""
+        return len(self.connections) >= self.settings.max_connections
+
+    def leave(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self._empty.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Let running requests finish, at most so long; close everything that is left."""
+        self.draining = True
+        for connection in tuple(self.connections):
+            connection.drain()
+        self._empty.clear()
+        if self.connections:
+            try:
+                await asyncio.wait_for(self._empty.wait(), seconds)
+            except TimeoutError:
+                for connection in tuple(self.connections):
+                    connection.abort()
+        self.close()
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _sweep(self) -> None:
+        self.clock = now = self.loop.time()
+        self.date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
+        for connection in [one for one in self.connections if one.deadline < now]:
+            connection.expire()
+        self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)

@@ -1,0 +1,148 @@
+"""The processes: gunicorn's arbiter binds one socket, forks workers that share it, and replaces those that die."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+import click
+from gunicorn.app.base import BaseApplication
+
+from apifold.application import Application
+from apifold.errors import SettingsError
+from apifold.observe import logs
+from apifold.server.limiter import SharedLimits
+from apifold.server.worker import ApifoldWorker, tls_context
+from apifold.settings import Settings
+
+BACKLOG = 2048
+
+
+def serve(settings: Settings, application: Application) -> None:
+    """Serve an application until told to stop.
+
+    Raises:
+        SettingsError: the address can't be had, or should not be.
+        SystemExit: with 0 after a stop, 1 where no worker could start.
+    """
+    check_exposure(settings)
+    tls_context(settings)
+    logs.set_up(settings)
+    listener = bind(settings.listen)
+    application.share()
+    if settings.rate_limit:
+        application.limits = SharedLimits()
+    owner = os.getpid()
+    try:
+        _Arbiter(settings, application, listener).run()
+    except SystemExit as end:
+        raise SystemExit(1 if end.code else 0) from None
+    finally:
+        if os.getpid() == owner:
+            application.unshare()
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to be reachable from elsewhere by everybody.
+
+    Raises:
+        SettingsError: it would be.
+    """
+    if settings.auth != "none" or settings.insecure or settings.listen.startswith("unix:"):
+        return
+    host = _host_port(settings.listen)[0]
+    if host == "localhost":
+        return
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise SettingsError(
+            f"listen {settings.listen}: that is reachable from elsewhere, and nobody is asked who they are; "
+            "choose an auth method (--auth tokens), listen on 127.0.0.1, or say --insecure"
+        )
+
+
+def bind(listen: str) -> socket.socket:
+    """The listening socket for `HOST:PORT` or `unix:PATH`.
+
+    Raises:
+        SettingsError: it can't be had.
+    """
+    if listen.startswith("unix:"):
+        return _bind_unix(Path(listen.removeprefix("unix:")))
+    host, port = _host_port(listen)
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise SettingsError(f"listen {listen}: {error.strerror}; is something else serving there? choose another with --listen") from None
+    listener.listen(BACKLOG)
+    return listener
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        raise SettingsError(f"listen unix:{path}: {error.strerror}; is the directory there and writable?") from None
+    listener.listen(BACKLOG)
+    return listener
+
+
+def _host_port(listen: str) -> tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdigit() or not 0 <= int(port) < 65536:
+        raise SettingsError(f"listen {listen!r}: write HOST:PORT, such as 127.0.0.1:8080, or unix:PATH")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # `check_exposure` asks whether that is meant
+
+
+class _Arbiter(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn, told everything by our settings and reading nothing else."""
+
+    def __init__(self, settings: Settings, application: Application, listener: socket.socket) -> None:
+        self.settings = settings
+        self.application = application
+        self.where = settings.listen if settings.listen.startswith("unix:") else _url(settings, listener)
+        self.descriptor = listener.detach()
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self.settings
+        options: dict[str, Any] = {
+            "bind": f"fd://{self.descriptor}",
+            "workers": settings.worker_count,
+            "worker_class": ApifoldWorker,
+            "graceful_timeout": int(settings.graceful_timeout) + 2,
+            "timeout": 60,
+            "proc_name": "apifold",
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "when_ready": self._ready,
+        }
+        if Path("/dev/shm").is_dir():  # noqa: S108  # heartbeats there never wait for a disk
+            options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108  # as above
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Application:
+        return self.application
+
+    def _ready(self, arbiter: Any) -> None:
+        count = self.settings.worker_count
+        click.echo(f"apifold: serving on {self.where} with {count} worker{'s' if count > 1 else ''} (Ctrl-C stops)", err=True)
+
+
+def _url(settings: Settings, listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http{'s' if settings.tls_certificate else ''}://{f'[{host}]' if ':' in host else host}:{port}"
