@@ -25,7 +25,10 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
     below = "/x-apifold/binding"
     if not isinstance(option, dict) or not option.keys() <= _KEYS or not option.get("name") or option.get("do") not in _VERBS:
         raise workplace.refused(operation, "a collection binding needs `name` and `do`", f"`do` is one of {', '.join(_VERBS)}", below)
-    rows = _Rows(operation, option, workplace)
+    try:
+        rows = _Rows(operation, option, workplace)
+    except ValueError as error:
+        raise workplace.refused(operation, str(error), "choose another name", below) from None
     run: Callable[[Exchange], Result] = getattr(rows, option["do"])
     if rows.database.inline and option["do"] in ("read", "list"):
         return Binding(run)
@@ -40,13 +43,13 @@ class _Rows:
     """One collection as the operations on it see it."""
 
     def __init__(self, operation: Operation, option: dict[str, Any], workplace: Workplace) -> None:
-        from apifold.store import CollectionSpec  # noqa: PLC0415  # brings SQLAlchemy, for those who use it
+        from apifold.store import Collection, CollectionSpec  # noqa: PLC0415  # brings SQLAlchemy, for those who use it
 
         self.database = workplace.database()
         self.filters = tuple(option.get("filter") or ())
         self.title = str(option["name"]).replace("_", " ")
         spec = CollectionSpec(unique=tuple(option.get("unique") or ()), filterable=self.filters, sortable=tuple(option.get("sort") or ()))
-        self.documents = self.database.collection(option["name"], spec)
+        self.documents = Collection(self.database, option["name"], spec)
         self.success = operation.success
         names = [parameter.name for parameter in operation.parameters if parameter.where == "path"]
         self.key = argument_name(names[-1]) if names else ""
