@@ -169,6 +169,12 @@ class Application:
         """The APIs that are served, for the catalogue."""
         return [_entry(one) for one in sorted(self.running.generation.loaded, key=lambda one: one.api.base)]
 
+    def errors(self) -> list[str]:
+        """What keeps files from being served at all."""
+        generation = self.running.generation
+        served = {one.path for one in generation.loaded}
+        return [str(error) for path, errors in generation.errors.items() if path not in served for error in errors]
+
     def state(self) -> dict[str, Any]:
         """What is loaded and what failed, here and in every worker."""
         running = self.running

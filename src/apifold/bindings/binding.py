@@ -11,6 +11,7 @@ from apifold.bindings.modules import Modules
 from apifold.description import Description, Operation
 from apifold.errors import DescriptionError, DescriptionErrors
 from apifold.exchange import Call
+from apifold.schema.checker import Schemas
 from apifold.settings import Settings
 
 
@@ -22,6 +23,7 @@ class Workplace:
         description: the API that the operation belongs to.
         modules: which code its operationIds may name.
         provides: what its service provides to handlers, by argument name.
+        responses: the API's schemas as its answers must fit them.
         database: opens the deployment's database.
         threads: for what may block.
     """
@@ -30,6 +32,7 @@ class Workplace:
     description: Description
     modules: Modules
     provides: Mapping[str, Any]
+    responses: Schemas
     database: Callable[[], Any]
     threads: Executor
 

@@ -9,7 +9,6 @@ from apifold.description import Operation
 from apifold.description.walk import resolve_pointer
 from apifold.exchange import Exchange, Result
 from apifold.http import Response
-from apifold.schema.checker import Schemas
 from apifold.schema.generate import CannotGenerate, generate
 
 
@@ -44,16 +43,11 @@ def _result(operation: Operation, status: int, workplace: Workplace) -> Result:
 def _value(described: dict[str, Any], workplace: Workplace) -> Any:
     description = workplace.description
     schema = described.get("schema", {})
-    checker = Schemas(description.document, "response", close=False).checker(schema)
     for example in _examples(described, description.document):
-        if checker.accepts(example):
+        if workplace.responses.checker(schema).accepts(example):
             return example
-
-    def valid(part: Any, value: Any) -> bool:
-        return Schemas(description.document, "response", close=False).checker(part).accepts(value)
-
     try:
-        return generate(schema, description.resolve, valid=valid, side="response")
+        return generate(schema, description.resolve, lambda part, value: workplace.responses.checker(part).accepts(value), "response")
     except CannotGenerate:
         return None
 

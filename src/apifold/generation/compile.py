@@ -99,7 +99,7 @@ class _Compiler:
         self.requests = {close: Schemas(document, "request", close=close) for close in (False, True)}
         self.responses = Schemas(document, "response", close=False)
         self.workplace = Workplace(
-            self.settings, self.description, grounds.modules, grounds.provides, tools.database, tools.threads
+            self.settings, self.description, grounds.modules, grounds.provides, self.responses, tools.database, tools.threads
         )
         self.bound: dict[tuple[str, str], _Bound] = {}
 

@@ -59,10 +59,10 @@ def as_swagger(document: Document) -> Response:
 
 def swagger_ui(document: Document, request: Request) -> Response:
     name = "swagger.json" if document.flavour == "2.0" else "openapi.json"
-    page = swagger_ui_page(document.title, f"{request.prefix}{document.base}/{name}", f"{request.prefix}/-/assets")
+    page = swagger_ui_page(document.title, f"{request.prefix}{document.base}/{name}", request.prefix)
     return Response(200, page.encode(), _PAGE)
 
 def redoc(document: Document, request: Request) -> Response:
     name = "swagger.json" if document.flavour == "2.0" else "openapi.json"
-    page = redoc_page(document.title, f"{request.prefix}{document.base}/{name}", f"{request.prefix}/-/assets")
+    page = redoc_page(document.title, f"{request.prefix}{document.base}/{name}", request.prefix)
     return Response(200, page.encode(), _PAGE)

@@ -21,6 +21,9 @@ class Status(Protocol):
     def entries(self) -> list[CatalogueEntry]:
         """The APIs that are served."""
 
+    def errors(self) -> list[str]:
+        """What keeps files from being served at all."""
+
     def state(self) -> dict[str, Any]:
         """What is loaded, in every worker."""
 
@@ -59,7 +62,7 @@ def asset(name: str, request: Request) -> Response:
 def catalogue(status: Status, request: Request) -> Response:
     entries = status.entries()
     if best_match(request.headers.get("accept", "*/*"), ("application/json", "text/html")) == "text/html":
-        page = catalogue_page(entries, "APIs", request.prefix)
+        page = catalogue_page(entries, "APIs", request.prefix, status.errors())
         policy = ("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return Response(200, page.encode(), (("Content-Type", "text/html; charset=utf-8"), policy, ("Vary", "Accept")))
     listed = [_listed(entry, request) for entry in entries]
