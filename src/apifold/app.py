@@ -1,9 +1,9 @@
 """The same in Python: an application that APIs are added to, itself a plain ASGI application.
 
-    app = apifold.App(__name__, specification_dir="spec")
-    app.add_api("swagger.yaml", base_path="/v1.0", strict_validation=True)
-    app.add_api("more.yaml", base_path="api2")
-    app.run(host="127.0.0.1", port=8080)
+app = apifold.App(__name__, specification_dir="spec")
+app.add_api("swagger.yaml", base_path="/v1.0", strict_validation=True)
+app.add_api("more.yaml", base_path="api2")
+app.run(host="127.0.0.1", port=8080)
 """
 
 from __future__ import annotations
@@ -51,7 +51,12 @@ class App:
         self._asgi: Callable[..., Awaitable[None]] | None = None
 
     def add_api(
-        self, specification: str | Path, base_path: str | None = None, *, strict_validation: bool = False, validate_responses: bool = False
+        self,
+        specification: str | Path,
+        base_path: str | None = None,
+        *,
+        strict_validation: bool = False,
+        validate_responses: bool = False,
     ) -> None:
         """Add the API of a description.
 
@@ -74,7 +79,15 @@ class App:
             asked["validation"] = ValidationModes(request="reject", response="reject")
         directory = self.root if path.is_relative_to(self.root) else path.parent
         self._targets.append(
-            Target(path.stem, directory, path, self._packages(), base_path=base_path, extension=asked, provides=self.provides)
+            Target(
+                path.stem,
+                directory,
+                path,
+                self._packages(),
+                base_path=base_path,
+                extension=asked,
+                provides=self.provides,
+            )
         )
 
     def run(self, host: str = "127.0.0.1", port: int = 8080, **settings: Any) -> None:

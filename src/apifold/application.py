@@ -222,7 +222,9 @@ class Application:
             file = self.shared / f"{os.getpid()}.state"
             running = self.running
             draft = file.with_suffix(".draft")
-            draft.write_bytes(msgspec.json.encode({"pid": os.getpid(), "generation": running.generation.id, "since": running.since}))
+            draft.write_bytes(
+                msgspec.json.encode({"pid": os.getpid(), "generation": running.generation.id, "since": running.since})
+            )
             draft.replace(file)
 
     def _workers(self) -> list[dict[str, Any]]:
@@ -239,7 +241,9 @@ class Application:
 
 def check(targets: Iterable[Target], settings: Settings) -> tuple[DescriptionError, ...]:
     """Every error of every file of some targets, sorted; nothing is kept, served or started."""
-    application = Application(msgspec.structs.replace(settings, state="", database=settings.database or "sqlite://"), targets)
+    application = Application(
+        msgspec.structs.replace(settings, state="", database=settings.database or "sqlite://"), targets
+    )
     try:
         return application.builder().build().all_errors
     finally:
@@ -283,7 +287,7 @@ def _state(generation: Generation) -> dict[str, Any]:
             for one in generation.loaded
         ],
         "errors": [
-            {"file": error.file, "line": error.line, "message": error.message, "remedy": error.remedy} for error in generation.all_errors
+            {"file": error.file, "line": error.line, "message": error.message, "remedy": error.remedy}
+            for error in generation.all_errors
         ],
     }
-

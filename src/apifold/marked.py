@@ -34,7 +34,9 @@ for _tag, _pattern, _first in (
     ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first) + ([""] if _tag == "null" else []))
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first) + ([""] if _tag == "null" else [])
+    )
 
 
 def read(text: str, name: str) -> Any:
@@ -133,7 +135,9 @@ class _Builder:
         if self.count > MAX_NODES:
             raise _refused(self.name, at, f"more than {MAX_NODES} values, aliases counted", "write fewer aliases")
         if depth > MAX_DEPTH:
-            raise _refused(self.name, at, "nested too deeply, or an alias that contains itself", f"at most {MAX_DEPTH} levels")
+            raise _refused(
+                self.name, at, "nested too deeply, or an alias that contains itself", f"at most {MAX_DEPTH} levels"
+            )
         if isinstance(node, ScalarNode):
             return self._scalar(node)
         if isinstance(node, SequenceNode):
@@ -150,7 +154,9 @@ class _Builder:
             if key in data:
                 first = next(k.start_mark.line + 1 for k, _ in node.value if k.value == key)
                 self.duplicates.append(
-                    DescriptionError(self.name, at, "", f"the key {key!r} stands twice (first on line {first})", "remove one of them")
+                    DescriptionError(
+                        self.name, at, "", f"the key {key!r} stands twice (first on line {first})", "remove one of them"
+                    )
                 )
             data[key] = self._value(value_node, depth + 1)
         return data
@@ -194,7 +200,9 @@ def _read_json(text: str, name: str) -> Any:
         raise _refused(name, 0, "nested too deeply", f"at most {MAX_DEPTH} levels are read") from None
     if duplicates:
         raise DescriptionErrors(
-            DescriptionError(name, _second_line(text, key), "", f"the key {key!r} stands twice in one object", "remove one of them")
+            DescriptionError(
+                name, _second_line(text, key), "", f"the key {key!r} stands twice in one object", "remove one of them"
+            )
             for key in duplicates
         )
     return data

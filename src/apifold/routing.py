@@ -95,7 +95,9 @@ def _child(node: Node[Any], segment: str, *, rest: bool) -> Node[Any]:
     return child
 
 
-def _search(node: Node[T], segments: Sequence[str], index: int, method: str, allowed: set[str]) -> tuple[T, list[str]] | None:
+def _search(
+    node: Node[T], segments: Sequence[str], index: int, method: str, allowed: set[str]
+) -> tuple[T, list[str]] | None:
     """The best target for a method, its variables' values last first; `allowed` collects the methods met."""
     if index == len(segments):
         if method in node.methods:

@@ -48,7 +48,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     listen: Annotated[str, _says("HOST:PORT, or unix:PATH")] = "127.0.0.1:8080"
     workers: Annotated[int, _says("worker processes; 0 is one for each core")] = 0
     threads: Annotated[int, _says("threads in each worker for handlers that may block")] = 16
-    state: Annotated[str, _says("directory for what apifold keeps: database, parsed files, last good files")] = ".apifold"
+    state: Annotated[str, _says("directory for what apifold keeps: database, parsed files, last good files")] = (
+        ".apifold"
+    )
     database: Annotated[str, _says("SQLAlchemy URL; empty is SQLite in the state directory")] = ""
     config: Annotated[str, _says("file with settings; empty is `apifold.yaml` in the served directory")] = ""
     dev: Annotated[bool, _says("roll the workers when code changes, too")] = False
@@ -61,7 +63,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     handlers: Annotated[tuple[str, ...], _says("modules outside the served directory that operationIds may name")] = ()
     remote_references: Annotated[bool, _says("follow `$ref`s to http(s) addresses")] = False
     examples: Annotated[Literal["refuse", "off"], _says("examples and defaults that break their own schema")] = "refuse"
-    validation_request: Annotated[Mode, _says("requests that break the contract, where the API says nothing")] = "reject"
+    validation_request: Annotated[Mode, _says("requests that break the contract, where the API says nothing")] = (
+        "reject"
+    )
     validation_response: Annotated[Mode, _says("responses that break the contract, where the API says nothing")] = "log"
 
     auth: Annotated[str, _says("who is asking: none, tokens, jwt, keystone, or an installed method")] = "none"
@@ -70,16 +74,23 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tokens: Annotated[str, _says("for auth tokens: file of tokens and their callers")] = ""
     jwt_issuer: Annotated[str, _says("for auth jwt: the issuer that tokens must name")] = ""
     jwt_audience: Annotated[str, _says("for auth jwt: the audience that tokens must name")] = ""
-    jwt_key: Annotated[str, _says("for auth jwt: file with the public key (PEM), the shared secret or the key set (JWKS)")] = ""
+    jwt_key: Annotated[
+        str, _says("for auth jwt: file with the public key (PEM), the shared secret or the key set (JWKS)")
+    ] = ""
     jwt_jwks: Annotated[str, _says("for auth jwt: address of the key set; empty asks the issuer (OpenID Connect)")] = ""
-    jwt_algorithms: Annotated[tuple[str, ...], _says("for auth jwt: accepted signature algorithms")] = ("RS256", "ES256")
+    jwt_algorithms: Annotated[tuple[str, ...], _says("for auth jwt: accepted signature algorithms")] = (
+        "RS256",
+        "ES256",
+    )
     jwt_roles: Annotated[str, _says("for auth jwt: claim with the roles, dots for nesting")] = "roles"
     jwt_project: Annotated[str, _says("for auth jwt: claim with the project")] = "project_id"
     keystone_url: Annotated[str, _says("for auth keystone: its v3 address, such as http://host:5000/v3")] = ""
     keystone_user: Annotated[str, _says("for auth keystone: the user that checks tokens")] = ""
     keystone_password: Annotated[str, _says("for auth keystone: file with that user's password")] = ""
     keystone_project: Annotated[str, _says("for auth keystone: that user's project")] = "service"
-    keystone_domain: Annotated[str, _says("for auth keystone: the domain of that user and project, by name")] = "Default"
+    keystone_domain: Annotated[str, _says("for auth keystone: the domain of that user and project, by name")] = (
+        "Default"
+    )
     keystone_cache: Annotated[float, _says("for auth keystone: seconds that a checked token is believed")] = 60.0
 
     header_timeout: Annotated[float, _says("seconds a client has for the request line and headers")] = 10.0
@@ -91,13 +102,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     max_connections: Annotated[int, _says("connections of one worker; one more is told 503")] = 10000
 
     prefix: Annotated[str, _says("public path in front of everything, when a proxy takes it away")] = ""
-    trusted_proxies: Annotated[tuple[str, ...], _says("addresses or networks whose X-Forwarded-* headers are believed")] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...], _says("addresses or networks whose X-Forwarded-* headers are believed")
+    ] = ()
     cors_origins: Annotated[tuple[str, ...], _says("origins whose pages may call, or `*`")] = ()
     cors_credentials: Annotated[bool, _says("let those pages send cookies and credentials")] = False
     tls_certificate: Annotated[str, _says("file with the certificate chain (PEM); serve https")] = ""
     tls_key: Annotated[str, _says("file with its key (PEM)")] = ""
     compression: Annotated[bool, _says("compress larger answers for clients that take gzip")] = False
-    rate_limit: Annotated[str, _says("requests for each client, as `100/s`, `600/m` or `5000/h`; empty is no limit")] = ""
+    rate_limit: Annotated[
+        str, _says("requests for each client, as `100/s`, `600/m` or `5000/h`; empty is no limit")
+    ] = ""
     access_log: Annotated[bool, _says("one log line for each request")] = True
     log_format: Annotated[Literal["auto", "text", "json"], _says("auto is text on a terminal, JSON otherwise")] = "auto"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], _says("the least that is logged")] = "info"

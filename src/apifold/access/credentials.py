@@ -73,11 +73,13 @@ def api_key(where: str, name: str) -> Reader:
     if where == "header":
         return lambda request: request.headers.get(lowered) or None
     if where == "query":
-        return lambda request: (parse_query(request.query).get(name) or [None])[-1]
-    return lambda request: (parse_cookies(request.headers.get("cookie", "")).get(name) or [None])[-1]
+        return lambda request: (parse_query(request.query).get(name) or [""])[-1] or None
+    return lambda request: (parse_cookies(request.headers.get("cookie", "")).get(name) or [""])[-1] or None
 
 
-DEFAULT_SECURITY = Security((Alternative((bearer,), frozenset()), Alternative((api_key("header", "X-Auth-Token"),), frozenset())))
+DEFAULT_SECURITY = Security(
+    (Alternative((bearer,), frozenset()), Alternative((api_key("header", "X-Auth-Token"),), frozenset()))
+)
 """Where nothing is said: a bearer token, else `X-Auth-Token`."""
 
 

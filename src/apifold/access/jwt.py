@@ -139,14 +139,16 @@ class Jwt:
             return
         shared = all(name.startswith("HS") for name in self.settings.jwt_algorithms)
         if not shared and "BEGIN" not in text:
-            raise SettingsError(f"jwt_key {path}: a secret goes with --jwt-algorithms HS256; a public key is a PEM file")
+            raise SettingsError(
+                f"jwt_key {path}: a secret goes with --jwt-algorithms HS256; a public key is a PEM file"
+            )
         if "BEGIN" in text and any(name.startswith("HS") for name in self.settings.jwt_algorithms):
             raise SettingsError("jwt_algorithms: HS* with a public key would let anybody sign; choose RS* or ES*")
         self._key = text.strip()
 
     def _take_keys(self, keys: dict[str, Any]) -> None:
         found = self._jwt.PyJWKSet.from_dict(keys)
-        self._keys = {key.key_id: key for key in found.keys}
+        self._keys = {str(key.key_id): key for key in found.keys}
 
 
 def _get_json(address: str) -> dict[str, Any]:

@@ -114,14 +114,18 @@ class Keystone:
             "auth": {
                 "identity": {
                     "methods": ["password"],
-                    "password": {"user": {"name": settings.keystone_user, "domain": domain, "password": self._password}},
+                    "password": {
+                        "user": {"name": settings.keystone_user, "domain": domain, "password": self._password}
+                    },
                 },
                 "scope": {"project": {"name": settings.keystone_project, "domain": domain}},
             }
         }
         answer = await client.post(f"{self.url}/auth/tokens", json=body)
         if answer.status_code != 201:
-            raise Unavailable("Who you are can't be checked: this service is not known to Keystone itself.", retry_after=30)
+            raise Unavailable(
+                "Who you are can't be checked: this service is not known to Keystone itself.", retry_after=30
+            )
         return str(answer.headers["X-Subject-Token"])
 
 

@@ -96,13 +96,23 @@ def load_policy(default: Path | None, override: Path | None) -> Policy:
             texts[name] = path.read_text("utf-8")
             found = marked.read(texts[name], name) or {}
         except OSError as error:
-            errors.append(DescriptionError(name, 0, "", f"the policy file can't be read: {error.strerror}", "is its name right?"))
+            errors.append(
+                DescriptionError(name, 0, "", f"the policy file can't be read: {error.strerror}", "is its name right?")
+            )
             continue
         except DescriptionErrors as error:
             errors.extend(error.errors)
             continue
         if not isinstance(found, dict):
-            errors.append(DescriptionError(name, 1, "", "a policy file is a mapping of rule names to rules", 'such as `"plans:list": "role:reader"`'))
+            errors.append(
+                DescriptionError(
+                    name,
+                    1,
+                    "",
+                    "a policy file is a mapping of rule names to rules",
+                    'such as `"plans:list": "role:reader"`',
+                )
+            )
             continue
         rules.update(found)
         origin.update(dict.fromkeys(found, name))
@@ -112,7 +122,15 @@ def load_policy(default: Path | None, override: Path | None) -> Policy:
         for rule, reason in error.errors.items():
             file = origin[rule]
             pointer = f"/{escape(rule)}"
-            errors.append(DescriptionError(file, marked.line(texts[file], pointer), pointer, f"rule {rule!r}: {reason}", "see the policy language in the reference"))
+            errors.append(
+                DescriptionError(
+                    file,
+                    marked.line(texts[file], pointer),
+                    pointer,
+                    f"rule {rule!r}: {reason}",
+                    "see the policy language in the reference",
+                )
+            )
     if errors:
         raise DescriptionErrors(errors)
     return policy
@@ -131,7 +149,7 @@ class _Compiler:
         if name in self.done:
             return self.done[name]
         if name in self.open:
-            raise PolicyError(f"it leads back to itself ({' -> '.join((*self.open[self.open.index(name):], name))})")
+            raise PolicyError(f"it leads back to itself ({' -> '.join((*self.open[self.open.index(name) :], name))})")
         self.open.append(name)
         try:
             compiled = self._compiled(self.rules[name])
@@ -145,7 +163,17 @@ class _Compiler:
 
     def _compiled(self, text: Any) -> Rule:
         if isinstance(text, list):
-            return _any([_all([self._check(check) for check in ([group] if isinstance(group, str) else group)]) for group in text if group]) if text else _always
+            return (
+                _any(
+                    [
+                        _all([self._check(check) for check in ([group] if isinstance(group, str) else group)])
+                        for group in text
+                        if group
+                    ]
+                )
+                if text
+                else _always
+            )
         if not isinstance(text, str):
             raise PolicyError("a rule is text, or a list of lists of checks")
         if not text.strip():
@@ -231,7 +259,7 @@ def _never(caller: Caller, target: Target) -> bool:
 def _all(rules: list[Rule]) -> Rule:
     if len(rules) == 1:
         return rules[0]
-    return lambda caller, target: all([rule(caller, target) for rule in rules])
+    return lambda caller, target: all(rule(caller, target) for rule in rules)
 
 
 def _any(rules: list[Rule]) -> Rule:
@@ -308,7 +336,9 @@ def _of_target(target: Target, name: str) -> Any:
 
 _ATTRIBUTES: dict[str, Callable[[Caller], tuple[Any, ...]]] = {
     **dict.fromkeys(("user_id", "user"), lambda caller: (caller.user,) if caller.user else ()),
-    **dict.fromkeys(("project_id", "project", "tenant_id", "tenant"), lambda caller: (caller.project,) if caller.project else ()),
+    **dict.fromkeys(
+        ("project_id", "project", "tenant_id", "tenant"), lambda caller: (caller.project,) if caller.project else ()
+    ),
     "roles": lambda caller: tuple(caller.roles),
     "is_admin": lambda caller: ("admin" in caller.roles,),
 }

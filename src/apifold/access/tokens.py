@@ -1,7 +1,7 @@
 """Callers from a file of tokens: for a single box, a lab, a few programs.
 
-    - {token: TEXT, user: ada, project: lab, roles: [admin]}
-    - {sha256: HEX, user: bob, roles: [reader], scopes: ["read"], expires: 2027-01-01T00:00:00Z}
+- {token: TEXT, user: ada, project: lab, roles: [admin]}
+- {sha256: HEX, user: bob, roles: [reader], scopes: ["read"], expires: 2027-01-01T00:00:00Z}
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ class Tokens:
             self._seen = self._stat()
             text = self.path.read_text("utf-8")
         except OSError as error:
-            raise DescriptionErrors([DescriptionError(name, 0, "", f"the tokens can't be read: {error.strerror}", "is its name right?")]) from None
+            raise DescriptionErrors(
+                [DescriptionError(name, 0, "", f"the tokens can't be read: {error.strerror}", "is its name right?")]
+            ) from None
         if self.path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             log.warning("%s can be read by others; chmod 600 it", self.path)
         return _known(marked.read(text, name), text, name)
@@ -113,11 +115,19 @@ def _known(entries: Any, text: str, name: str) -> Known:
         at = f"/{index}"
         if not isinstance(entry, dict) or not entry.keys() <= _KEYS:
             extra = sorted(map(str, set(entry) - _KEYS)) if isinstance(entry, dict) else []
-            wrong(f"{at}/{extra[0]}" if extra else at, f"an entry can't have {extra[0]!r}" if extra else "an entry is a mapping", f"its keys: {', '.join(sorted(_KEYS))}")
+            wrong(
+                f"{at}/{extra[0]}" if extra else at,
+                f"an entry can't have {extra[0]!r}" if extra else "an entry is a mapping",
+                f"its keys: {', '.join(sorted(_KEYS))}",
+            )
             continue
         digest = _entry_digest(entry)
         if digest is None:
-            wrong(at, "an entry has either a `token` or the `sha256` of one", "write 64 hexadecimal digits, or the token in quotes")
+            wrong(
+                at,
+                "an entry has either a `token` or the `sha256` of one",
+                "write 64 hexadecimal digits, or the token in quotes",
+            )
         elif not isinstance(entry.get("user"), str):
             wrong(at, "an entry says whose token it is", "add `user:`")
         elif digest in known:
@@ -128,7 +138,12 @@ def _known(entries: Any, text: str, name: str) -> Known:
                 wrong(f"{at}/expires", f"{entry['expires']!r} is no date and time", "such as 2027-01-01T00:00:00Z")
                 continue
             roles = frozenset(str(role).lower() for role in entry.get("roles") or ())
-            known[digest] = Caller(entry["user"], str(entry.get("project", "")), roles, frozenset(map(str, entry.get("scopes") or ()))), expires
+            known[digest] = (
+                Caller(
+                    entry["user"], str(entry.get("project", "")), roles, frozenset(map(str, entry.get("scopes") or ()))
+                ),
+                expires,
+            )
     if errors:
         raise DescriptionErrors(errors)
     return known

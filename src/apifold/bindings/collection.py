@@ -23,8 +23,15 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
     wire it carries `id`, `created_at` and `updated_at` beside its own members.
     """
     below = "/x-apifold/binding"
-    if not isinstance(option, dict) or not option.keys() <= _KEYS or not option.get("name") or option.get("do") not in _VERBS:
-        raise workplace.refused(operation, "a collection binding needs `name` and `do`", f"`do` is one of {', '.join(_VERBS)}", below)
+    if (
+        not isinstance(option, dict)
+        or not option.keys() <= _KEYS
+        or not option.get("name")
+        or option.get("do") not in _VERBS
+    ):
+        raise workplace.refused(
+            operation, "a collection binding needs `name` and `do`", f"`do` is one of {', '.join(_VERBS)}", below
+        )
     try:
         rows = _Rows(operation, option, workplace)
     except ValueError as error:
@@ -48,7 +55,9 @@ class _Rows:
         self.database = workplace.database()
         self.filters = tuple(option.get("filter") or ())
         self.title = str(option["name"]).replace("_", " ")
-        spec = CollectionSpec(unique=tuple(option.get("unique") or ()), filterable=self.filters, sortable=tuple(option.get("sort") or ()))
+        spec = CollectionSpec(
+            unique=tuple(option.get("unique") or ()), filterable=self.filters, sortable=tuple(option.get("sort") or ())
+        )
         self.documents = Collection(self.database, option["name"], spec)
         self.success = operation.success
         names = [parameter.name for parameter in operation.parameters if parameter.where == "path"]
@@ -61,9 +70,11 @@ class _Rows:
         page = arguments.get("page") or Page(100)
         sort = tuple((name.removeprefix("-"), name.startswith("-")) for name in arguments.get("sort") or ())
         filters = {name: tuple(arguments[name]) for name in self.filters if arguments.get(name)}
-        found = self.documents.list(Query(filters=filters, sort=sort, limit=page.limit, marker=page.marker or None, offset=page.offset))
+        found = self.documents.page(
+            Query(filters=filters, sort=sort, limit=page.limit, marker=page.marker or None, offset=page.offset)
+        )
         page.next_marker = found.next_marker or ""
-        body = {"items": [_shown(document) for document in found.items]}
+        body: dict[str, Any] = {"items": [_shown(document) for document in found.items]}
         if found.next_marker:
             body["next"] = found.next_marker
         return Result(self.success, body)

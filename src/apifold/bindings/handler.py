@@ -105,10 +105,14 @@ def _function(operation: Operation, option: Any, workplace: Workplace) -> Callab
     try:
         return workplace.modules.function(f"{handlers}.{name}" if handlers and "." not in name else name)
     except HandlerError as error:
-        raise DescriptionErrors([workplace.error(operation, str(error), error.remedy, below), *([error.cause] if error.cause else [])]) from None
+        raise DescriptionErrors(
+            [workplace.error(operation, str(error), error.remedy, below), *([error.cause] if error.cause else [])]
+        ) from None
 
 
-def _plan(function: Callable[..., Any], operation: Operation, workplace: Workplace) -> tuple[_Plan, list[DescriptionError]]:
+def _plan(
+    function: Callable[..., Any], operation: Operation, workplace: Workplace
+) -> tuple[_Plan, list[DescriptionError]]:
     takes = inspect.signature(function).parameters
     named = {name for name, taken in takes.items() if taken.kind in (taken.POSITIONAL_OR_KEYWORD, taken.KEYWORD_ONLY)}
     takes_any = any(taken.kind is taken.VAR_KEYWORD for taken in takes.values())
@@ -118,7 +122,12 @@ def _plan(function: Callable[..., Any], operation: Operation, workplace: Workpla
     body_name = argument_name(body.name) if body and body.name else ""
     whole = body_name if body_name and "body" not in named and body_name in named else ""
     fields = _form_fields(operation, workplace) if body and "body" not in named and not whole and not takes_any else ()
-    given = set(declared) | ({"body"} if body else set()) | {argument_name(name) for name in fields} | ({whole} if whole else set())
+    given = (
+        set(declared)
+        | ({"body"} if body else set())
+        | {argument_name(name) for name in fields}
+        | ({whole} if whole else set())
+    )
     special = {name for name in SPECIAL if name in named and name not in declared}
     provided = {name: value for name, value in workplace.provides.items() if name in named and name not in given}
     place = f"{function.__module__}.{getattr(function, '__qualname__', function)}"
@@ -127,15 +136,27 @@ def _plan(function: Callable[..., Any], operation: Operation, workplace: Workpla
         if taken.kind is taken.POSITIONAL_ONLY:
             errors.append((f"{place} takes {name!r} by position only", "arguments are filled by name"))
         elif name in named and taken.default is taken.empty and name not in given | special | set(provided):
-            errors.append((f"{place} needs {name!r}, which nothing gives", f"declare it as a parameter, or take it from {place}"))
+            errors.append(
+                (f"{place} needs {name!r}, which nothing gives", f"declare it as a parameter, or take it from {place}")
+            )
     if not takes_any:
         missing = [
-            name for name, parameter in declared.items() if name not in named and parameter.where in ("path", "query") and name not in hidden
+            name
+            for name, parameter in declared.items()
+            if name not in named and parameter.where in ("path", "query") and name not in hidden
         ]
-        errors += [(f"{place} does not take {declared[name].where} parameter {declared[name].name!r}", f"add `{name}` to its arguments") for name in missing]
+        errors += [
+            (
+                f"{place} does not take {declared[name].where} parameter {declared[name].name!r}",
+                f"add `{name}` to its arguments",
+            )
+            for name in missing
+        ]
         if body and "body" not in named and not whole and not fields:
             errors.append((f"{place} does not take the `body`", "add `body` to its arguments"))
-    drops = () if takes_any else tuple(sorted(({"body"} if body and fields == () and not whole else set()) | set(declared)))
+    drops = (
+        () if takes_any else tuple(sorted(({"body"} if body and fields == () and not whole else set()) | set(declared)))
+    )
     plan = _Plan(
         drops=tuple(name for name in (*drops, "page") if name not in named),
         absent=tuple(name for name in named & given if takes[name].default is inspect.Parameter.empty),
@@ -144,7 +165,10 @@ def _plan(function: Callable[..., Any], operation: Operation, workplace: Workpla
         whole=whole,
         fields=fields,
     )
-    return plan, [workplace.error(operation, message, remedy, "/operationId" if operation.id else "") for message, remedy in errors]
+    return plan, [
+        workplace.error(operation, message, remedy, "/operationId" if operation.id else "")
+        for message, remedy in errors
+    ]
 
 
 def trait_arguments(operation: Operation) -> Iterator[str]:
@@ -175,7 +199,9 @@ def _suspending(function: Callable[..., Any], plan: _Plan, success: int, empty: 
     return call
 
 
-def _threaded(function: Callable[..., Any], plan: _Plan, success: int, empty: int, workplace: Workplace) -> Callable[[Exchange], Any]:
+def _threaded(
+    function: Callable[..., Any], plan: _Plan, success: int, empty: int, workplace: Workplace
+) -> Callable[[Exchange], Any]:
     threads = workplace.threads
 
     async def call(exchange: Exchange) -> Result:
@@ -185,7 +211,9 @@ def _threaded(function: Callable[..., Any], plan: _Plan, success: int, empty: in
     return call
 
 
-def _inline(function: Callable[..., Any], plan: _Plan, success: int, empty: int, title: str) -> Callable[[Exchange], Result]:
+def _inline(
+    function: Callable[..., Any], plan: _Plan, success: int, empty: int, title: str
+) -> Callable[[Exchange], Result]:
     def call(exchange: Exchange) -> Result:
         began = perf_counter()
         value = function(**plan.arguments(exchange))

@@ -30,7 +30,11 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
 
 
 def _result(operation: Operation, status: int, workplace: Workplace) -> Result:
-    answer = operation.answers.get(str(status)) or operation.answers.get(f"{status // 100}XX") or operation.answers.get("default")
+    answer = (
+        operation.answers.get(str(status))
+        or operation.answers.get(f"{status // 100}XX")
+        or operation.answers.get("default")
+    )
     if answer is None or not answer.content:
         return Result(status, None)
     media = next((name for name in answer.content if "json" in name), next(iter(answer.content)))
@@ -47,7 +51,12 @@ def _value(described: dict[str, Any], workplace: Workplace) -> Any:
         if workplace.responses.checker(schema).accepts(example):
             return example
     try:
-        return generate(schema, description.resolve, lambda part, value: workplace.responses.checker(part).accepts(value), "response")
+        return generate(
+            schema,
+            description.resolve,
+            lambda part, value: workplace.responses.checker(part).accepts(value),
+            "response",
+        )
     except CannotGenerate:
         return None
 

@@ -55,19 +55,25 @@ class Modules:
                 remedy = f"write `def {attribute}(...)` there, or name another function"
                 raise HandlerError(f"{name!r}: {module.__name__} has no {attribute!r}", remedy) from None
             if isinstance(found, ModuleType):
-                raise HandlerError(f"{name!r} goes through a module that {module.__name__} imports", "name the function's own module")
+                raise HandlerError(
+                    f"{name!r} goes through a module that {module.__name__} imports", "name the function's own module"
+                )
         if not callable(found) or inspect.isclass(found):
             raise HandlerError(f"{name!r} is not a function", "name a function")
         home = getattr(inspect.unwrap(found), "__module__", None) or ""
         if not self._is_allowed(home):
-            raise HandlerError(f"{name!r} is not defined in {module.__name__}, it comes from {home or 'elsewhere'}", "write a function there that calls it")
+            raise HandlerError(
+                f"{name!r} is not defined in {module.__name__}, it comes from {home or 'elsewhere'}",
+                "write a function there that calls it",
+            )
         return found  # type: ignore[no-any-return]  # it is callable
 
     def _module(self, name: str) -> tuple[ModuleType, list[str]]:
         parts = name.split(".")
         if len(parts) < 2 or not all(part.isidentifier() for part in parts):
             raise HandlerError(
-                f"{name!r} names no function", "write `module.function`, or say `x-apifold: {handlers: MODULE}` once and bare names after that"
+                f"{name!r} names no function",
+                "write `module.function`, or say `x-apifold: {handlers: MODULE}` once and bare names after that",
             )
         for count in range(len(parts) - 1, 0, -1):
             candidate = ".".join(parts[:count])
@@ -76,9 +82,17 @@ class Modules:
             if self._is_there(candidate):
                 return self._imported(candidate, name), parts[count:]
         if self._is_allowed(parts[0]):
-            raise HandlerError(f"{name!r}: there is no module {'.'.join(parts[:-1])!r}", "is the name spelled right, and is the file there?")
-        where = f"put the function into a module in {self.directory}" if self.directory else "name a module of the service"
-        raise HandlerError(f"{name!r} lies outside what a description may name", f"{where}, or allow it: `handlers: [{parts[0]}]` in apifold.yaml")
+            raise HandlerError(
+                f"{name!r}: there is no module {'.'.join(parts[:-1])!r}",
+                "is the name spelled right, and is the file there?",
+            )
+        where = (
+            f"put the function into a module in {self.directory}" if self.directory else "name a module of the service"
+        )
+        raise HandlerError(
+            f"{name!r} lies outside what a description may name",
+            f"{where}, or allow it: `handlers: [{parts[0]}]` in apifold.yaml",
+        )
 
     def _is_allowed(self, module: str) -> bool:
         if any(module == name or module.startswith(f"{name}.") for name in self.allowed):
@@ -93,8 +107,13 @@ class Modules:
         else:
             self._put_on_path()
             spec = importlib.util.find_spec(top)
-            paths = [] if spec is None else [spec.origin] if spec.origin else list(spec.submodule_search_locations or [])
-        return any(path and self.directory is not None and Path(path).resolve().is_relative_to(self.directory) for path in paths)
+            paths = (
+                [] if spec is None else [spec.origin] if spec.origin else list(spec.submodule_search_locations or [])
+            )
+        return any(
+            path and self.directory is not None and Path(path).resolve().is_relative_to(self.directory)
+            for path in paths
+        )
 
     def _put_on_path(self) -> None:
         # Last, so that a file in the served directory never takes the place of an installed module.
@@ -122,5 +141,13 @@ class Modules:
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
             line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else 0
             file = error.filename if isinstance(error, SyntaxError) else frames[-1].filename if frames else module
-            cause = DescriptionError(str(file), line or 0, "", f"{type(error).__name__}: {error}", f"{name!r} can't be imported because of this")
-            raise HandlerError(f"{name!r}: importing {module} fails with {type(error).__name__}: {error}", f"see {file}:{line}", cause) from None
+            cause = DescriptionError(
+                str(file),
+                line or 0,
+                "",
+                f"{type(error).__name__}: {error}",
+                f"{name!r} can't be imported because of this",
+            )
+            raise HandlerError(
+                f"{name!r}: importing {module} fails with {type(error).__name__}: {error}", f"see {file}:{line}", cause
+            ) from None

@@ -18,7 +18,12 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
     """`binding: {static: {value: ANY}}` or `{static: {file: NAME}}`, with `status` and `headers` where wanted."""
     below = "/x-apifold/binding"
     if not isinstance(option, dict) or not option.keys() <= _KEYS or ("value" in option) == ("file" in option):
-        raise workplace.refused(operation, "a static binding has either a `value` or a `file`", "such as `static: {value: {ok: true}}`", below)
+        raise workplace.refused(
+            operation,
+            "a static binding has either a `value` or a `file`",
+            "such as `static: {value: {ok: true}}`",
+            below,
+        )
     status = int(option.get("status", operation.success))
     headers = tuple((str(name), str(value)) for name, value in (option.get("headers") or {}).items())
     if "value" in option:
@@ -37,5 +42,7 @@ def _file(operation: Operation, name: str, workplace: Workplace, below: str) -> 
     folder = workplace.description.file.parent.resolve()
     path = (folder / name).resolve()
     if not path.is_relative_to(folder) or not path.is_file():
-        raise workplace.refused(operation, f"there is no file {name!r} beside the description", f"put it into {folder}", below)
+        raise workplace.refused(
+            operation, f"there is no file {name!r} beside the description", f"put it into {folder}", below
+        )
     return Path(path).read_bytes(), mimetypes.guess_type(path.name)[0] or "application/octet-stream"

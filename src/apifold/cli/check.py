@@ -31,7 +31,7 @@ def command(targets: tuple[str, ...], as_json: bool, **options: Any) -> None:
     elif errors:
         click.echo("\n".join(map(str, errors)))
         per_file = Counter(error.file for error in errors)
-        click.echo(f"\n{len(errors)} error{'s' if len(errors) > 1 else ''} in {len(per_file)} file{'s' if len(per_file) > 1 else ''}")
+        click.echo(f"\n{len(errors)} error{'s' * (len(errors) > 1)} in {len(per_file)} file{'s' * (len(per_file) > 1)}")
     else:
         click.echo("no errors")
     sys.exit(1 if errors else 0)

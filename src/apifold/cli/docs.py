@@ -17,7 +17,9 @@ from apifold.reference.static_reference import write_reference
 
 @click.command("docs", short_help="write a static reference")
 @click.argument("targets", nargs=-1)
-@click.option("--output", "-o", default="site", show_default=True, type=click.Path(file_okay=False), help="directory to write to")
+@click.option(
+    "--output", "-o", default="site", show_default=True, type=click.Path(file_okay=False), help="directory to write to"
+)
 @setting_options("config", "handlers", "implementation")
 def command(targets: tuple[str, ...], output: str, **options: Any) -> None:
     """Write the reference of every API of TARGETS as plain HTML pages that need no server."""
@@ -27,7 +29,11 @@ def command(targets: tuple[str, ...], output: str, **options: Any) -> None:
         generation = application.build()
         entries = {entry.name: entry for entry in application.entries()}
         documents = [(entries[one.api.name], one.description.written) for one in generation.loaded]
-        written = [page for document in track(documents, "writing", transient=True) for page in write_reference([document], Path(output))]
+        written = [
+            page
+            for document in track(documents, "writing", transient=True)
+            for page in write_reference([document], Path(output))
+        ]
         write_reference(documents, Path(output))
     finally:
         application.close()

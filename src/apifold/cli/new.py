@@ -61,11 +61,11 @@ _ENDPOINT = """  {path}:
               schema: {{type: object}}
 """
 
-_FUNCTION = '''
+_FUNCTION = """
 
 def {operation}({arguments}):
     return {{{pairs}}}
-'''
+"""
 
 _SERVICE = '''"""{title}: one core with its APIs."""
 
@@ -103,7 +103,14 @@ def _checked(_context: click.Context, _parameter: click.Parameter, value: str) -
     return value
 
 
-_directory = click.option("--directory", "-d", default=".", show_default=True, type=click.Path(file_okay=False, path_type=Path), help="where to write")
+_directory = click.option(
+    "--directory",
+    "-d",
+    default=".",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="where to write",
+)
 _name = click.argument("name", callback=_checked)
 
 
@@ -146,7 +153,9 @@ def endpoint(file: Path, path: str, operation: str) -> None:
     if not path.startswith("/") or "\npaths:" not in text:
         raise click.UsageError("PATH begins with `/`, and FILE is a YAML description with `paths:`")
     names = re.findall(r"\{([^{}]+)\}", path)
-    rows = "".join(f"        - {{name: {name}, in: path, required: true, schema: {{type: string}}}}\n" for name in names)
+    rows = "".join(
+        f"        - {{name: {name}, in: path, required: true, schema: {{type: string}}}}\n" for name in names
+    )
     added = _ENDPOINT.format(path=path, operation=operation, parameters=f"      parameters:\n{rows}" if rows else "")
     head, _, tail = text.partition("\npaths:\n")
     file.write_text(f"{head}\npaths:\n{added}{tail}", "utf-8")

@@ -29,9 +29,15 @@ def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[...,
 def _option(field: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     option = "--" + field.name.replace("_", "-")
     text = says(field)
-    shown = "" if field.default in ("", ()) else f"  [{str(field.default).lower() if isinstance(field.default, bool) else field.default}]"
+    shown = (
+        ""
+        if field.default in ("", ())
+        else f"  [{str(field.default).lower() if isinstance(field.default, bool) else field.default}]"
+    )
     if isinstance(field.default, bool):
-        return click.option(f"{option}/--no-{field.name.replace('_', '-')}", field.name, default=None, help=text + shown)
+        return click.option(
+            f"{option}/--no-{field.name.replace('_', '-')}", field.name, default=None, help=text + shown
+        )
     if isinstance(field.default, tuple):
         return click.option(option, field.name, multiple=True, help=f"{text} (may be repeated){shown}")
     return click.option(option, field.name, default=None, metavar=_metavar(field), help=text + shown)
@@ -39,7 +45,7 @@ def _option(field: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 def says(field: Any) -> str:
     """What a setting is for, from its declaration."""
-    return next(meta.description for meta in _metas(field.type))
+    return str(next(meta.description for meta in _metas(field.type)))
 
 
 def _metas(kind: Any) -> list[Any]:

@@ -70,7 +70,7 @@ class ParameterExtension(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of a parameter."""
 
 
-_LEVELS = {
+_LEVELS: dict[str, type[msgspec.Struct]] = {
     "document": DocumentExtension,
     "operation": OperationExtension,
     "schema": SchemaExtension,
@@ -150,4 +150,6 @@ def _check(level: str, pointer: str, keys: Any, places: Places) -> Iterator[Desc
             except msgspec.ValidationError as error:
                 options = getattr(Status, "__args__", ()) if key == "status" else ()
                 remedy = f"one of: {', '.join(options)}" if options else ""
-                yield places.error(f"{pointer}/{key}", f"`{key}: {keys[key]}`: {str(error).partition(' - at')[0]}", remedy)
+                yield places.error(
+                    f"{pointer}/{key}", f"`{key}: {keys[key]}`: {str(error).partition(' - at')[0]}", remedy
+                )

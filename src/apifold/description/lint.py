@@ -15,7 +15,12 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 def lint(document: dict[str, Any], places: Places) -> list[DescriptionError]:
     """Every disagreement inside one normalised document."""
-    return [*_twice(document, places), *_same_paths(document, places), *_path_parameters(document, places), *_security(document, places)]
+    return [
+        *_twice(document, places),
+        *_same_paths(document, places),
+        *_path_parameters(document, places),
+        *_security(document, places),
+    ]
 
 
 def _twice(document: dict[str, Any], places: Places) -> Iterator[DescriptionError]:
@@ -24,7 +29,11 @@ def _twice(document: dict[str, Any], places: Places) -> Iterator[DescriptionErro
         name = operation.get("operationId")
         if name in seen:
             first = places.line(*places.origin(f"{seen[name]}/operationId"))
-            yield places.error(f"{pointer}/operationId", f"the operationId {name!r} stands twice (first on line {first})", "give each its own")
+            yield places.error(
+                f"{pointer}/operationId",
+                f"the operationId {name!r} stands twice (first on line {first})",
+                "give each its own",
+            )
         elif name:
             seen[name] = pointer
 
@@ -35,7 +44,9 @@ def _same_paths(document: dict[str, Any], places: Places) -> Iterator[Descriptio
     for path, method, _, _, pointer in each_operation(document):
         shape = (PLACEHOLDER.sub("{}", path), method)
         if shape in seen:
-            yield places.error(pointer, f"{method} {path} means the same as {method} {seen[shape]}", "remove one of them")
+            yield places.error(
+                pointer, f"{method} {path} means the same as {method} {seen[shape]}", "remove one of them"
+            )
         seen.setdefault(shape, path)
 
 
@@ -47,9 +58,17 @@ def _path_parameters(document: dict[str, Any], places: Places) -> Iterator[Descr
             if parameter.get("in") == "path":
                 declared[parameter.get("name")] = at
                 if parameter.get("name") not in placeholders:
-                    yield places.error(at, f"path parameter {parameter.get('name')!r} is not in {path}", "write it there in braces, or remove it")
+                    yield places.error(
+                        at,
+                        f"path parameter {parameter.get('name')!r} is not in {path}",
+                        "write it there in braces, or remove it",
+                    )
                 elif parameter.get("required") is not True:
-                    yield places.error(at, f"path parameter {parameter.get('name')!r} must say `required: true`", "a path always has it")
+                    yield places.error(
+                        at,
+                        f"path parameter {parameter.get('name')!r} must say `required: true`",
+                        "a path always has it",
+                    )
         for name in placeholders:
             if name not in declared:
                 remedy = f"add `- {{name: {name}, in: path, required: true, schema: {{type: string}}}}`"
@@ -61,9 +80,15 @@ def _path_parameters(document: dict[str, Any], places: Places) -> Iterator[Descr
 def _security(document: dict[str, Any], places: Places) -> Iterator[DescriptionError]:
     known = set((document.get("components") or {}).get("securitySchemes") or {})
     wanted = [(document.get("security"), "/security")]
-    wanted += [(operation.get("security"), f"{pointer}/security") for _, _, operation, _, pointer in each_operation(document)]
+    wanted += [
+        (operation.get("security"), f"{pointer}/security") for _, _, operation, _, pointer in each_operation(document)
+    ]
     for requirements, pointer in wanted:
         for index, requirement in enumerate(requirements or []):
             for name in requirement:
                 if name not in known:
-                    yield places.error(f"{pointer}/{index}", f"the security scheme {name!r} is not defined", f"there are: {', '.join(sorted(known)) or 'none'}")
+                    yield places.error(
+                        f"{pointer}/{index}",
+                        f"the security scheme {name!r} is not defined",
+                        f"there are: {', '.join(sorted(known)) or 'none'}",
+                    )

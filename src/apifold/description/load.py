@@ -31,7 +31,9 @@ class Placement:
     base_path: str | None = None
 
 
-def load(path: Path, sources: Sources, overlays: Sequence[Path] = (), placement: Placement | None = None) -> Description:
+def load(
+    path: Path, sources: Sources, overlays: Sequence[Path] = (), placement: Placement | None = None
+) -> Description:
     """The description in a file.
 
     Args:
@@ -51,7 +53,7 @@ def load(path: Path, sources: Sources, overlays: Sequence[Path] = (), placement:
         raise DescriptionErrors([*unknown, *errors])
     bundled, errors = bundle(source, data, sources, places)
     errors += check_document(bundled, version, places)
-    errors += _shaped(bundled) and check_extensions(bundled, places) or []
+    errors += (_shaped(bundled) and check_extensions(bundled, places)) or []
     if errors and not _shaped(bundled):
         raise DescriptionErrors(errors)
     return _finished(path, version, bundled, sources, places, placement or Placement(), errors)
@@ -71,7 +73,9 @@ def api_name(path: Path, data: Any) -> str:
     return path.parent.name if stem in ("openapi", "swagger") else stem
 
 
-def _content(source: Source, sources: Sources, overlays: Sequence[Path], places: Places) -> tuple[Any, list[DescriptionError]]:
+def _content(
+    source: Source, sources: Sources, overlays: Sequence[Path], places: Places
+) -> tuple[Any, list[DescriptionError]]:
     data, errors = source.data, []
     if is_model(data):
         errors = check_model(data, places)
@@ -100,7 +104,13 @@ def _shaped(document: dict[str, Any]) -> bool:
 
 
 def _finished(
-    path: Path, version: str, bundled: dict[str, Any], sources: Sources, places: Places, placement: Placement, errors: list[DescriptionError]
+    path: Path,
+    version: str,
+    bundled: dict[str, Any],
+    sources: Sources,
+    places: Places,
+    placement: Placement,
+    errors: list[DescriptionError],
 ) -> Description:
     try:
         internal = from_swagger2(bundled, places) if version == "2.0" else bundled

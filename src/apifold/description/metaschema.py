@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema_rs
 
 from apifold.description.places import Places
-from apifold.description.walk import root_schemas, subschemas
+from apifold.description.walk import root_schemas
 from apifold.errors import DescriptionError
 from apifold.marked import escape
 
@@ -27,12 +27,18 @@ def flavour(data: Any, places: Places) -> tuple[str, list[DescriptionError]]:
     """Which version a document says it has: a key of `VERSIONS`, or "" with the reason."""
     if not isinstance(data, dict):
         found = "nothing" if data is None else f"a {type(data).__name__}"
-        return "", [places.error("", f"an API description is a mapping; this file holds {found}", "begin it with `openapi: 3.1.0`")]
+        return "", [
+            places.error(
+                "", f"an API description is a mapping; this file holds {found}", "begin it with `openapi: 3.1.0`"
+            )
+        ]
     for key in ("openapi", "swagger"):
         if key in data:
             said = data[key]
             if not isinstance(said, str):
-                return "", [places.error(f"/{key}", f"{key}: {said} is a number", f'write it in quotes: {key}: "{said}"')]
+                return "", [
+                    places.error(f"/{key}", f"{key}: {said} is a number", f'write it in quotes: {key}: "{said}"')
+                ]
             for version, pattern in VERSIONS.items():
                 if re.fullmatch(pattern, said):
                     return version, []
@@ -61,7 +67,9 @@ def _validator(version: str) -> Any:
 
 @cache
 def _schema_validator() -> Any:
-    return jsonschema_rs.Draft202012Validator({"$ref": "https://json-schema.org/draft/2020-12/schema"}, validate_formats=True)
+    return jsonschema_rs.Draft202012Validator(
+        {"$ref": "https://json-schema.org/draft/2020-12/schema"}, validate_formats=True
+    )
 
 
 def _check_schemas(data: dict[str, Any], places: Places) -> Iterator[DescriptionError]:
@@ -105,18 +113,34 @@ def _say(error: Any) -> tuple[str, str, str]:
             return pointer, f"`{kind.property}` is missing from `{here}`", f"add `{kind.property}:`"
         case "additionalProperties" | "unevaluatedProperties":
             name = str(next(iter(kind.unexpected)))
-            return f"{pointer}/{escape(name)}", f"`{name}` is not a key of `{here}`", "is it spelled right, and indented as it should be?"
+            return (
+                f"{pointer}/{escape(name)}",
+                f"`{name}` is not a key of `{here}`",
+                "is it spelled right, and indented as it should be?",
+            )
         case "type":
             wanted = " or ".join(kind.types if hasattr(kind, "types") else [])
             return pointer, f"`{here}` must be {wanted}", "check the value and its indentation"
         case "enum":
             options = [str(option) for option in kind.options]
             near = get_close_matches(str(error.instance), options, 1)
-            return pointer, f"`{here}` is {error.instance!r}", f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(options)}"
+            return (
+                pointer,
+                f"`{here}` is {error.instance!r}",
+                f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(options)}",
+            )
         case "format" if kind.format == "regex":
-            return pointer, f"`{here}`: {error.instance!r} is not a regular expression", "check its brackets and backslashes"
+            return (
+                pointer,
+                f"`{here}`: {error.instance!r} is not a regular expression",
+                "check its brackets and backslashes",
+            )
         case "pattern":
-            return pointer, f"`{here}`: {str(error.instance)[:60]!r} does not have the right form", f"it must match {kind.pattern}"
+            return (
+                pointer,
+                f"`{here}`: {str(error.instance)[:60]!r} does not have the right form",
+                f"it must match {kind.pattern}",
+            )
         case _:
             words = error.message if len(error.message) < 160 else f"breaks the rule `{kind.name}`"
             return pointer, f"`{here}`: {words}", ""

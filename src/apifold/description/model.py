@@ -48,21 +48,44 @@ def _check(data: dict[str, Any], places: Places) -> Iterator[DescriptionError]:
             near = get_close_matches(str(key), MODEL_KEYS, 1)
             remedy = f"did you mean `{near[0]}`?" if near else f"a model file's keys: {', '.join(MODEL_KEYS)}"
             yield places.error(f"/{escape(str(key))}", f"`{key}` is not a key of a model file", remedy)
-    for key, kind, example in (("model", str, "host"), ("path", str, "/inventory/hosts"), ("fields", dict, "{name: {type: string}}")):
+    for key, kind, example in (
+        ("model", str, "host"),
+        ("path", str, "/inventory/hosts"),
+        ("fields", dict, "{name: {type: string}}"),
+    ):
         if not isinstance(data.get(key), kind) or not data[key]:
-            yield places.error(f"/{key}" if key in data else "", f"a model file needs `{key}`", f"such as `{key}: {example}`")
+            yield places.error(
+                f"/{key}" if key in data else "", f"a model file needs `{key}`", f"such as `{key}: {example}`"
+            )
     path = data.get("path")
     if isinstance(path, str) and (not path.startswith("/") or path.endswith("/") or "{" in path):
-        yield places.error("/path", f"{path!r} is not the path of a collection", "begin it with `/`, end it with the collection's name")
+        yield places.error(
+            "/path", f"{path!r} is not the path of a collection", "begin it with `/`, end it with the collection's name"
+        )
     fields = data.get("fields") if isinstance(data.get("fields"), dict) else {}
     for name, field in (fields or {}).items():
         if name in _GIVEN:
-            yield places.error(f"/fields/{name}", f"`{name}` is given by apifold", "leave it out, or choose another name")
+            yield places.error(
+                f"/fields/{name}", f"`{name}` is given by apifold", "leave it out, or choose another name"
+            )
         if not isinstance(field, dict):
-            yield places.error(f"/fields/{escape(name)}", f"the field {name!r} must be a mapping", f"such as `{name}: {{type: string}}`")
+            yield places.error(
+                f"/fields/{escape(name)}",
+                f"the field {name!r} must be a mapping",
+                f"such as `{name}: {{type: string}}`",
+            )
         elif not isinstance(field.get("required", False), bool):
-            yield places.error(f"/fields/{escape(name)}/required", "`required` is true or false here", "write the names inside an object's `properties` instead")
-    for key, known in (("operations", OPERATIONS), ("filter", tuple(fields or ())), ("sort", (*(fields or ()), *_GIVEN)), ("unique", tuple(fields or ()))):
+            yield places.error(
+                f"/fields/{escape(name)}/required",
+                "`required` is true or false here",
+                "write the names inside an object's `properties` instead",
+            )
+    for key, known in (
+        ("operations", OPERATIONS),
+        ("filter", tuple(fields or ())),
+        ("sort", (*(fields or ()), *_GIVEN)),
+        ("unique", tuple(fields or ())),
+    ):
         listed = data.get(key)
         if listed is not None and not isinstance(listed, list):
             yield places.error(f"/{key}", f"`{key}` is a list", f"such as `{key}: [{known[0] if known else ''}]`")
@@ -85,25 +108,49 @@ class _Expansion:
         self.wanted = tuple(data.get("operations") or OPERATIONS)
         self.filters = list(data.get("filter") or [])
         self.sorts = list(data.get("sort") or self.filters) + ["created_at", "updated_at"]
-        self.collection = {"name": self.plural, "filter": self.filters, "sort": self.sorts, "unique": list(data.get("unique") or [])}
+        self.collection = {
+            "name": self.plural,
+            "filter": self.filters,
+            "sort": self.sorts,
+            "unique": list(data.get("unique") or []),
+        }
         for name in data["fields"]:
-            places.move(f"/components/schemas/{escape(self.model)}/properties/{escape(name)}", places.main.name, f"/fields/{escape(name)}")
-            places.move(f"/components/schemas/{escape(self.model)}-changes/properties/{escape(name)}", places.main.name, f"/fields/{escape(name)}")
+            places.move(
+                f"/components/schemas/{escape(self.model)}/properties/{escape(name)}",
+                places.main.name,
+                f"/fields/{escape(name)}",
+            )
+            places.move(
+                f"/components/schemas/{escape(self.model)}-changes/properties/{escape(name)}",
+                places.main.name,
+                f"/fields/{escape(name)}",
+            )
 
     def document(self) -> dict[str, Any]:
         data = self.data
-        fields = {name: {key: value for key, value in field.items() if key not in _FIELD_KEYS} for name, field in data["fields"].items()}
+        fields = {
+            name: {key: value for key, value in field.items() if key not in _FIELD_KEYS}
+            for name, field in data["fields"].items()
+        }
         required = [name for name, field in data["fields"].items() if field.get("required")]
         extension = {"unknown": "reject", **(data.get("x-apifold") or {})}
         document: dict[str, Any] = {
             "openapi": "3.1.0",
-            "info": {"title": data.get("title") or self.plural.replace("_", " ").title(), "version": "1.0", "description": data.get("description", "")},
+            "info": {
+                "title": data.get("title") or self.plural.replace("_", " ").title(),
+                "version": "1.0",
+                "description": data.get("description", ""),
+            },
             "servers": [{"url": self.parent or "/"}],
             "x-apifold": extension,
             "paths": {},
             "components": {
                 "schemas": {
-                    self.model: {"type": "object", "properties": {**_given(), **fields}, "required": ["id", "created_at", "updated_at", *required]},
+                    self.model: {
+                        "type": "object",
+                        "properties": {**_given(), **fields},
+                        "required": ["id", "created_at", "updated_at", *required],
+                    },
                     f"{self.model}-list": {
                         "type": "object",
                         "required": ["items"],
@@ -116,7 +163,11 @@ class _Expansion:
                 }
             },
         }
-        many = {method: self._operation(name) for name, method in (("list", "get"), ("create", "post")) if name in self.wanted}
+        many = {
+            method: self._operation(name)
+            for name, method in (("list", "get"), ("create", "post"))
+            if name in self.wanted
+        }
         one = {
             method: self._operation(name)
             for name, method in (("read", "get"), ("replace", "put"), ("patch", "patch"), ("delete", "delete"))
@@ -141,13 +192,24 @@ class _Expansion:
             extension["public"] = True
         one = {"description": f"The {noun}", "content": {"application/json": {"schema": self._schema()}}}
         body = {"required": True, "content": {"application/json": {"schema": self._schema()}}}
-        default = {"description": "What is wrong", "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}}}
-        operation: dict[str, Any] = {"operationId": f"{name}_{self.plural if name == 'list' else self.model}", "tags": [self.plural], "x-apifold": extension}
+        default = {
+            "description": "What is wrong",
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}},
+        }
+        operation: dict[str, Any] = {
+            "operationId": f"{name}_{self.plural if name == 'list' else self.model}",
+            "tags": [self.plural],
+            "x-apifold": extension,
+        }
         match name:
             case "list":
                 extension["traits"] = {"page": "marker"}
                 content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{self.model}-list"}}}
-                operation |= {"summary": f"List {self.plural}", "parameters": self._list_parameters(), "responses": {"200": {"description": "One page", "content": content}}}
+                operation |= {
+                    "summary": f"List {self.plural}",
+                    "parameters": self._list_parameters(),
+                    "responses": {"200": {"description": "One page", "content": content}},
+                }
             case "create":
                 extension["traits"] = ["etag", "idempotent"]
                 operation |= {"summary": f"Create a {noun}", "requestBody": body, "responses": {"201": one}}
@@ -173,7 +235,10 @@ class _Expansion:
                 "name": name,
                 "in": "query",
                 "description": f"only those whose {name} is this, or one of these",
-                "schema": {"type": "array", "items": {key: value for key, value in fields[name].items() if key in ("type", "enum", "format")}},
+                "schema": {
+                    "type": "array",
+                    "items": {key: value for key, value in fields[name].items() if key in ("type", "enum", "format")},
+                },
             }
             for name in self.filters
         ]

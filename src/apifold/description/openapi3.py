@@ -46,9 +46,8 @@ def _old(schema: dict[str, Any]) -> dict[str, Any]:
     schema.pop("nullable", None)
     schema.pop("x-nullable", None)
     for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
-        if isinstance(schema.get(exclusive), bool):
-            if schema.pop(exclusive) and bound in schema:
-                schema[exclusive] = schema.pop(bound)
+        if isinstance(schema.get(exclusive), bool) and schema.pop(exclusive) and bound in schema:
+            schema[exclusive] = schema.pop(bound)
     discriminator = schema.get("discriminator")
     if isinstance(discriminator, str):
         schema["discriminator"] = {"propertyName": discriminator}
@@ -62,7 +61,8 @@ def _allow_null(schema: dict[str, Any]) -> None:
         if "enum" in schema and None not in schema["enum"]:
             schema["enum"] = [*schema["enum"], None]
     elif "type" not in schema and any(key in schema for key in ("allOf", "anyOf", "oneOf", "enum")):
-        inner = {key: schema.pop(key) for key in ("allOf", "anyOf", "oneOf", "enum", "discriminator", "properties", "required") if key in schema}
+        moved = ("allOf", "anyOf", "oneOf", "enum", "discriminator", "properties", "required")
+        inner: dict[str, Any] = {key: schema.pop(key) for key in moved if key in schema}
         schema["anyOf"] = [_discriminated(inner), {"type": "null"}]
 
 
@@ -80,11 +80,18 @@ def _discriminated(schema: dict[str, Any]) -> dict[str, Any]:
     """Alternatives chosen by the named member, so that an error speaks of the one that was meant."""
     discriminator = schema.get("discriminator")
     alternatives = schema.get("oneOf") or schema.get("anyOf")
-    if not isinstance(discriminator, dict) or not alternatives or not all("$ref" in one for one in alternatives if isinstance(one, dict)):
+    if (
+        not isinstance(discriminator, dict)
+        or not alternatives
+        or not all("$ref" in one for one in alternatives if isinstance(one, dict))
+    ):
         return schema
     name = discriminator.get("propertyName")
     targets = [one["$ref"] for one in alternatives]
-    mapping = {key: target if "/" in target else f"#/components/schemas/{target}" for key, target in (discriminator.get("mapping") or {}).items()}
+    mapping = {
+        key: target if "/" in target else f"#/components/schemas/{target}"
+        for key, target in (discriminator.get("mapping") or {}).items()
+    }
     choices = {target.rpartition("/")[2]: target for target in targets if target not in mapping.values()} | mapping
     schema = {key: value for key, value in schema.items() if key not in ("oneOf", "anyOf")}
     schema["allOf"] = [

@@ -17,7 +17,8 @@ _STYLES = {"path": "simple", "header": "simple", "query": "form", "cookie": "for
 def read_operations(document: dict[str, Any]) -> tuple[Operation, ...]:
     """Every operation of a document whose checks found nothing wrong, in the order they were written."""
     return tuple(
-        _operation(document, path, method, operation, item, pointer) for path, method, operation, item, pointer in each_operation(document)
+        _operation(document, path, method, operation, item, pointer)
+        for path, method, operation, item, pointer in each_operation(document)
     )
 
 
@@ -35,10 +36,13 @@ def each_operation(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[st
             yield path, method, operation, item, f"{at}/additionalOperations/{escape(method)}"
 
 
-def merged_parameters(document: dict[str, Any], operation: dict[str, Any], item: dict[str, Any], pointer: str) -> Iterator[tuple[dict[str, Any], str]]:
+def merged_parameters(
+    document: dict[str, Any], operation: dict[str, Any], item: dict[str, Any], pointer: str
+) -> Iterator[tuple[dict[str, Any], str]]:
     """An operation's parameters and those of its path that it does not replace, each with its pointer."""
     own = [
-        (_followed(document, parameter), f"{pointer}/parameters/{index}") for index, parameter in enumerate(operation.get("parameters") or [])
+        (_followed(document, parameter), f"{pointer}/parameters/{index}")
+        for index, parameter in enumerate(operation.get("parameters") or [])
     ]
     names = {(parameter.get("name"), parameter.get("in")) for parameter, _ in own}
     shared_at = pointer.rpartition("/additionalOperations")[0] or pointer.rpartition("/")[0]
@@ -59,7 +63,9 @@ def _followed(document: dict[str, Any], node: Any) -> Any:
     return node
 
 
-def _operation(document: dict[str, Any], path: str, method: str, operation: dict[str, Any], item: dict[str, Any], pointer: str) -> Operation:
+def _operation(
+    document: dict[str, Any], path: str, method: str, operation: dict[str, Any], item: dict[str, Any], pointer: str
+) -> Operation:
     body = _followed(document, operation.get("requestBody"))
     parameters = merged_parameters(document, operation, item, pointer)
     return Operation(
@@ -68,7 +74,14 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
         path=path,
         pointer=pointer,
         parameters=tuple(_parameter(parameter, at) for parameter, at in parameters if not _ignored(parameter)),
-        body=Body(bool(body.get("required")), body.get("content") or {}, f"{pointer}/requestBody", operation.get("x-body-name", "")) if body else None,
+        body=Body(
+            bool(body.get("required")),
+            body.get("content") or {},
+            f"{pointer}/requestBody",
+            operation.get("x-body-name", ""),
+        )
+        if body
+        else None,
         answers={
             str(status): _answer(document, _followed(document, answer), f"{pointer}/responses/{escape(str(status))}")
             for status, answer in (operation.get("responses") or {}).items()
@@ -82,7 +95,11 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
 
 def _ignored(parameter: dict[str, Any]) -> bool:
     """Header parameters that OpenAPI leaves to other parts of a description (3.1.1, 4.8.12.2.1)."""
-    return parameter.get("in") == "header" and parameter.get("name", "").lower() in ("accept", "content-type", "authorization")
+    return parameter.get("in") == "header" and parameter.get("name", "").lower() in (
+        "accept",
+        "content-type",
+        "authorization",
+    )
 
 
 def _parameter(parameter: dict[str, Any], pointer: str) -> Parameter:
@@ -105,5 +122,7 @@ def _parameter(parameter: dict[str, Any], pointer: str) -> Parameter:
 
 
 def _answer(document: dict[str, Any], answer: dict[str, Any], pointer: str) -> Answer:
-    headers = {name: _followed(document, header).get("schema", {}) for name, header in (answer.get("headers") or {}).items()}
+    headers = {
+        name: _followed(document, header).get("schema", {}) for name, header in (answer.get("headers") or {}).items()
+    }
     return Answer(answer.get("content") or {}, headers, pointer)

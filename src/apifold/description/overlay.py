@@ -20,11 +20,13 @@ def is_overlay(data: Any) -> bool:
 def extends(data: dict[str, Any], path: Path) -> Path:
     """The description that an overlay is for: what it `extends`, else `api.yaml` for `api.overlay.yaml`."""
     if isinstance(data.get("extends"), str):
-        return path.parent / data["extends"]
+        return path.parent / str(data["extends"])
     return path.with_name(path.name.replace(".overlay", "", 1))
 
 
-def apply(document: dict[str, Any], overlay: dict[str, Any], name: str, places: Places) -> tuple[dict[str, Any], list[DescriptionError]]:
+def apply(
+    document: dict[str, Any], overlay: dict[str, Any], name: str, places: Places
+) -> tuple[dict[str, Any], list[DescriptionError]]:
     """The document as an overlay changes it, and what was wrong with the overlay.
 
     Args:
@@ -41,10 +43,16 @@ def apply(document: dict[str, Any], overlay: dict[str, Any], name: str, places: 
         try:
             matches = list(finditer(target, changed))
         except (JSONPathError, JSONPointerError) as error:
-            errors.append(places.error_in(name, f"{at}/target", f"{target!r} is not a JSONPath: {error}", "see RFC 9535"))
+            errors.append(
+                places.error_in(name, f"{at}/target", f"{target!r} is not a JSONPath: {error}", "see RFC 9535")
+            )
             continue
         if not matches:
-            errors.append(places.error_in(name, f"{at}/target", f"{target!r} names nothing in the description", "is the path spelled right?"))
+            errors.append(
+                places.error_in(
+                    name, f"{at}/target", f"{target!r} names nothing in the description", "is the path spelled right?"
+                )
+            )
         for match in reversed(matches):
             if action.get("remove") is True:
                 _remove(match)

@@ -22,7 +22,9 @@ from apifold.marked import escape
 _REFERENCE = re.compile(r"""\$ref["']?\s*:\s*["']?([^"'\s,}]+)""")
 
 
-def bundle(main: Source, data: dict[str, Any], sources: Sources, places: Places) -> tuple[dict[str, Any], list[DescriptionError]]:
+def bundle(
+    main: Source, data: dict[str, Any], sources: Sources, places: Places
+) -> tuple[dict[str, Any], list[DescriptionError]]:
     """The document with every `$ref` into another file resolved, and what was wrong with references.
 
     Args:
@@ -50,7 +52,7 @@ class _Bundler:
     def bundle(self) -> dict[str, Any]:
         container = ("definitions",) if "swagger" in self.data else ("components", "schemas")
         home = "/" + "/".join(container)
-        document = self._copy(self.data, self.main, "", "", in_schema=False, trail=())
+        document: dict[str, Any] = self._copy(self.data, self.main, "", "", in_schema=False, trail=())
         if self.schemas:
             holder = document
             for key in container[:-1]:
@@ -92,10 +94,16 @@ class _Bundler:
 
     def _error(self, file: str, pointer: str, target: str, circular: bool) -> DescriptionError:
         if circular:
-            return self.places.error_in(file, pointer, f"the reference {target!r} only leads back to itself", "let one of them be a value")
-        return self.places.error_in(file, pointer, f"the reference {target!r} leads nowhere", "is the name spelled right?")
+            return self.places.error_in(
+                file, pointer, f"the reference {target!r} only leads back to itself", "let one of them be a value"
+            )
+        return self.places.error_in(
+            file, pointer, f"the reference {target!r} leads nowhere", "is the name spelled right?"
+        )
 
-    def _copy(self, node: Any, source: Source, pointer: str, out: str, *, in_schema: bool, trail: tuple[tuple[str, str], ...]) -> Any:
+    def _copy(
+        self, node: Any, source: Source, pointer: str, out: str, *, in_schema: bool, trail: tuple[tuple[str, str], ...]
+    ) -> Any:
         if isinstance(node, list):
             return [
                 self._copy(child, source, f"{pointer}/{index}", f"{out}/{index}", in_schema=in_schema, trail=trail)
@@ -113,12 +121,22 @@ class _Bundler:
             if not names and (key in LITERAL or str(key).startswith("x-")):
                 copy[key] = value
                 continue
-            into = in_schema or key == "schema" or (key in ("schemas", "definitions") and pointer in ("", "/components"))
+            into = (
+                in_schema or key == "schema" or (key in ("schemas", "definitions") and pointer in ("", "/components"))
+            )
             copy[key] = self._copy(value, source, f"{pointer}/{here}", f"{out}/{here}", in_schema=into, trail=trail)
         return copy
 
     def _follow(
-        self, node: dict[str, Any], target: str, source: Source, pointer: str, out: str, *, in_schema: bool, trail: tuple[tuple[str, str], ...]
+        self,
+        node: dict[str, Any],
+        target: str,
+        source: Source,
+        pointer: str,
+        out: str,
+        *,
+        in_schema: bool,
+        trail: tuple[tuple[str, str], ...],
     ) -> Any:
         try:
             file, fragment = self._locate(target, source)
@@ -156,7 +174,13 @@ class _Bundler:
         if address.startswith(("http://", "https://")):
             return self.sources.fetch(address), fragment
         if "://" in address:
-            error = DescriptionError(address, 0, "", "this kind of reference is not followed", "copy the file here and refer to it by its name")
+            error = DescriptionError(
+                address,
+                0,
+                "",
+                "this kind of reference is not followed",
+                "copy the file here and refer to it by its name",
+            )
             raise DescriptionErrors([error])
         path = Path(source.name).parent / unquote(address)
         opened = self.sources.open(Path(os.path.normpath(path)))
@@ -165,12 +189,16 @@ class _Bundler:
     def _placed(self, error: DescriptionErrors, source: Source, pointer: str, target: str) -> list[DescriptionError]:
         """Errors about a file that has no lines of its own to show are shown at the reference to it."""
         return [
-            one if one.line else self.places.error_in(source.name, pointer, f"the reference {target!r}: {one.message}", one.remedy)
+            one
+            if one.line
+            else self.places.error_in(source.name, pointer, f"the reference {target!r}: {one.message}", one.remedy)
             for one in error.errors
         ]
 
     def _name(self, file: Source, fragment: str) -> str:
-        taken = set(self.schemas) | set(self.data.get("definitions") or (self.data.get("components") or {}).get("schemas") or {})
+        taken = set(self.schemas) | set(
+            self.data.get("definitions") or (self.data.get("components") or {}).get("schemas") or {}
+        )
         wanted = re.sub(r"[^A-Za-z0-9._-]", "_", fragment.rpartition("/")[2] or Path(file.name).stem)
         name, count = wanted, 1
         while name in taken or name in self.named.values():

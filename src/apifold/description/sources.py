@@ -74,10 +74,7 @@ class Sources:
         name = str(path)
         if name in self.read:
             return self.read[name]
-        if name in self.instead:
-            raw = self.instead[name]
-        else:
-            raw = self._bytes(path)
+        raw = self.instead[name] if name in self.instead else self._bytes(path)
         self.raw[name] = raw
         self.read[name] = source = self.parsed.read(raw, name)
         return source
@@ -89,7 +86,9 @@ class Sources:
             DescriptionErrors: remote references are not allowed, or it can't be fetched.
         """
         if not self.remote:
-            raise self._refused(url, "remote references are not followed", "copy the file here, or set `remote_references: true`")
+            raise self._refused(
+                url, "remote references are not followed", "copy the file here, or set `remote_references: true`"
+            )
         if url not in self.read:
             if url in self.instead:
                 raw = self.instead[url]

@@ -14,10 +14,21 @@ _SCHEMA_KEYS = frozenset(
     + ("minLength", "pattern", "maxItems", "minItems", "uniqueItems", "enum", "multipleOf", "x-nullable")
 )
 
-_STYLES = {"csv": ("", False), "ssv": ("spaceDelimited", False), "tsv": ("tabDelimited", False), "pipes": ("pipeDelimited", False), "multi": ("form", True)}
+_STYLES = {
+    "csv": ("", False),
+    "ssv": ("spaceDelimited", False),
+    "tsv": ("tabDelimited", False),
+    "pipes": ("pipeDelimited", False),
+    "multi": ("form", True),
+}
 """`collectionFormat` as style and explode; "" is the default style of the place."""
 
-_FLOWS = {"implicit": "implicit", "password": "password", "application": "clientCredentials", "accessCode": "authorizationCode"}
+_FLOWS = {
+    "implicit": "implicit",
+    "password": "password",
+    "application": "clientCredentials",
+    "accessCode": "authorizationCode",
+}
 
 
 def from_swagger2(data: dict[str, Any], places: Places) -> dict[str, Any]:
@@ -44,10 +55,14 @@ class _Converter:
             "openapi": "3.1.0",
             "info": data["info"],
             "servers": [{"url": base}],
-            "paths": {path: self._path_item(path, item) for path, item in data["paths"].items() if not path.startswith("x-")},
+            "paths": {
+                path: self._path_item(path, item) for path, item in data["paths"].items() if not path.startswith("x-")
+            },
             "components": {
                 "schemas": _rewritten(data.get("definitions") or {}),
-                "securitySchemes": {name: _security(scheme) for name, scheme in (data.get("securityDefinitions") or {}).items()},
+                "securitySchemes": {
+                    name: _security(scheme) for name, scheme in (data.get("securityDefinitions") or {}).items()
+                },
             },
         }
         self.places.move("/components/schemas", self.places.main.name, "/definitions")
@@ -66,15 +81,30 @@ class _Converter:
                 converted[method] = self._operation(item[method], shared, f"{at}/{method}", f"{at}/parameters")
         return converted
 
-    def _operation(self, operation: dict[str, Any], shared: list[dict[str, Any]], at: str, shared_at: str) -> dict[str, Any]:
-        own = [(self._resolve(parameter), f"{at}/parameters/{index}") for index, parameter in enumerate(operation.get("parameters") or [])]
+    def _operation(
+        self, operation: dict[str, Any], shared: list[dict[str, Any]], at: str, shared_at: str
+    ) -> dict[str, Any]:
+        own = [
+            (self._resolve(parameter), f"{at}/parameters/{index}")
+            for index, parameter in enumerate(operation.get("parameters") or [])
+        ]
         names = {(parameter.get("name"), parameter.get("in")) for parameter, _ in own}
-        inherited = [(parameter, f"{shared_at}/{index}") for index, parameter in enumerate(shared) if (parameter.get("name"), parameter.get("in")) not in names]
+        inherited = [
+            (parameter, f"{shared_at}/{index}")
+            for index, parameter in enumerate(shared)
+            if (parameter.get("name"), parameter.get("in")) not in names
+        ]
         everything = own + inherited
         consumes = operation.get("consumes", self.data.get("consumes")) or ["application/json"]
         produces = operation.get("produces", self.data.get("produces")) or ["application/json"]
-        converted = {key: value for key, value in operation.items() if key not in ("parameters", "responses", "consumes", "produces", "schemes")}
-        plain = [(parameter, origin) for parameter, origin in everything if parameter.get("in") not in ("body", "formData")]
+        converted = {
+            key: value
+            for key, value in operation.items()
+            if key not in ("parameters", "responses", "consumes", "produces", "schemes")
+        }
+        plain = [
+            (parameter, origin) for parameter, origin in everything if parameter.get("in") not in ("body", "formData")
+        ]
         if plain:
             converted["parameters"] = [_parameter(parameter) for parameter, _ in plain]
             for index, (_, origin) in enumerate(plain):
@@ -88,7 +118,9 @@ class _Converter:
         }
         return converted
 
-    def _body(self, operation: dict[str, Any], parameters: list[tuple[dict[str, Any], str]], consumes: list[str], at: str) -> None:
+    def _body(
+        self, operation: dict[str, Any], parameters: list[tuple[dict[str, Any], str]], consumes: list[str], at: str
+    ) -> None:
         for parameter, origin in parameters:
             if parameter.get("in") == "body":
                 operation["requestBody"] = {
@@ -106,15 +138,24 @@ class _Converter:
             return
         forms = [media for media in consumes if media in ("application/x-www-form-urlencoded", "multipart/form-data")]
         if not forms:
-            forms = ["multipart/form-data"] if any(field["type"] == "file" for field, _ in fields) else ["application/x-www-form-urlencoded"]
-        schema: dict[str, Any] = {"type": "object", "properties": {field["name"]: _form_field(field) for field, _ in fields}}
+            forms = (
+                ["multipart/form-data"]
+                if any(field["type"] == "file" for field, _ in fields)
+                else ["application/x-www-form-urlencoded"]
+            )
+        schema: dict[str, Any] = {
+            "type": "object",
+            "properties": {field["name"]: _form_field(field) for field, _ in fields},
+        }
         required = [field["name"] for field, _ in fields if field.get("required")]
         if required:
             schema["required"] = required
         encoding = {field["name"]: _style(field) for field, _ in fields if field.get("type") == "array"}
         operation["requestBody"] = {
             "required": bool(required),
-            "content": {media: {"schema": schema, "encoding": encoding} if encoding else {"schema": schema} for media in forms},
+            "content": {
+                media: {"schema": schema, "encoding": encoding} if encoding else {"schema": schema} for media in forms
+            },
         }
         self._came(f"{at}/requestBody", fields[0][1])
 
@@ -133,7 +174,9 @@ class _Converter:
                     converted["content"][media]["example"] = examples[media]
                     self._came(f"{here}/example", f"{at}/examples/{escape(media)}")
         if response.get("headers"):
-            converted["headers"] = {name: _parameter({**header, "in": "header"}, name=False) for name, header in response["headers"].items()}
+            converted["headers"] = {
+                name: _parameter({**header, "in": "header"}, name=False) for name, header in response["headers"].items()
+            }
         return converted
 
     def _resolve(self, parameter: dict[str, Any]) -> dict[str, Any]:
@@ -188,7 +231,11 @@ def _style(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parameter(parameter: dict[str, Any], *, name: bool = True) -> dict[str, Any]:
-    kept = {key: value for key, value in parameter.items() if key in ("in", "required", "description", "allowEmptyValue", "x-apifold", "x-example")}
+    kept = {
+        key: value
+        for key, value in parameter.items()
+        if key in ("in", "required", "description", "allowEmptyValue", "x-apifold", "x-example")
+    }
     if name:
         kept["name"] = parameter["name"]
     else:

@@ -21,7 +21,9 @@ MANY = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
 NAMED = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"))
 """Keywords whose value is a mapping of names to schemas."""
 
-LITERAL = frozenset(("example", "examples", "default", "enum", "const", "value", "x-example", "x-examples", "x-apifold"))
+LITERAL = frozenset(
+    ("example", "examples", "default", "enum", "const", "value", "x-example", "x-examples", "x-apifold")
+)
 """Keywords whose value is data, whatever it looks like."""
 
 
@@ -65,7 +67,9 @@ def root_schemas(document: Any, pointer: str = "") -> Iterator[tuple[str, Schema
 def map_root_schemas(node: Any, change: Callable[[Schema], Schema], at: str = "") -> Any:
     """A copy of a document in which each schema that `root_schemas` names is replaced by `change` of it."""
     if isinstance(node, list):
-        return [map_root_schemas(child, change, f"{at}/-") if isinstance(child, dict | list) else child for child in node]
+        return [
+            map_root_schemas(child, change, f"{at}/-") if isinstance(child, dict | list) else child for child in node
+        ]
     copy: dict[str, Any] = {}
     for key, value in node.items():
         here = f"{at}/{key}" if len(at) < 32 else at

@@ -1,4 +1,4 @@
-"""Build a generation: discover, load, compile and prove every description; keep the last good one of those that fail."""
+"""Build a generation: discover, load, compile and prove every description; keep the last good of those that fail."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ class Builder:
         instead = self.kept.get(path)
         if instead:
             try:
-                last_good = self._fresh(target, path, tuple(one for one in overlays if str(one) in instead), instead, None)
+                last_good = self._fresh(
+                    target, path, tuple(one for one in overlays if str(one) in instead), instead, None
+                )
             except DescriptionErrors:
                 return None, errors
             return (replace(last_good, errors=errors) if last_good else None), errors

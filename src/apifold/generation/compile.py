@@ -61,7 +61,7 @@ class Grounds:
     modules: Modules
     provides: Mapping[str, Any]
     policy: Policy | None
-    changes: ApiSettings = ApiSettings()
+    changes: ApiSettings
 
 
 def compile_api(description: Description, grounds: Grounds, tools: Tools) -> tuple[Api, Description]:
@@ -99,7 +99,13 @@ class _Compiler:
         self.requests = {close: Schemas(document, "request", close=close) for close in (False, True)}
         self.responses = Schemas(document, "response", close=False)
         self.workplace = Workplace(
-            self.settings, self.description, grounds.modules, grounds.provides, self.responses, tools.database, tools.threads
+            self.settings,
+            self.description,
+            grounds.modules,
+            grounds.provides,
+            self.responses,
+            tools.database,
+            tools.threads,
         )
         self.bound: dict[tuple[str, str], _Bound] = {}
 
@@ -116,7 +122,12 @@ class _Compiler:
             with self._collecting(bound.operation):
                 endpoint = self._endpoint(bound, method)
                 endpoints.append(endpoint)
-                table.add(description.template_base + bound.operation.path, bound.operation.method, endpoint, rest=_takes_rest(bound.operation))
+                table.add(
+                    description.template_base + bound.operation.path,
+                    bound.operation.method,
+                    endpoint,
+                    rest=_takes_rest(bound.operation),
+                )
         return Api(description.name, description.title, description.base, dialect, table, tuple(endpoints))
 
     def _collecting(self, operation: Operation) -> _Collecting:
@@ -133,7 +144,9 @@ class _Compiler:
                 try:
                     made.append(extension_points.load("apifold.traits", name)(option))
                 except (ValueError, SettingsError) as error:
-                    self.errors.append(description.places.error(at, f"the trait {name!r}: {error}", "see the reference of traits"))
+                    self.errors.append(
+                        description.places.error(at, f"the trait {name!r}: {error}", "see the reference of traits")
+                    )
             if made:
                 self.traits[f"{method} {path}"] = sorted(made, key=lambda trait: trait.rank)
                 for trait in made:
@@ -149,7 +162,11 @@ class _Compiler:
                 return TemplateDialect(**named)
             made: Dialect = extension_points.load("apifold.dialects", named)()
         except (SettingsError, ValueError, TypeError) as error:
-            self.errors.append(self.description.places.error("/x-apifold/errors", f"the dialect: {error}", "name one that is installed"))
+            self.errors.append(
+                self.description.places.error(
+                    "/x-apifold/errors", f"the dialect: {error}", "name one that is installed"
+                )
+            )
             return TemplateDialect({})
         return made
 
@@ -170,14 +187,18 @@ class _Compiler:
         try:
             bind = extension_points.load("apifold.bindings", name or "handler")
         except SettingsError as error:
-            raise self.workplace.refused(operation, f"the binding: {error}", "name one that is installed", "/x-apifold/binding") from None
+            raise self.workplace.refused(
+                operation, f"the binding: {error}", "name one that is installed", "/x-apifold/binding"
+            ) from None
         return _Bound(operation, reader, bind(operation, option, self.workplace))
 
     def _reader(self, operation: Operation) -> Reader:
         unknown = operation.extension.unknown or self.unknown
         asked = operation.extension.validation.request or self.grounds.changes.validation.request
         mode = asked or self.description.extension.validation.request or self.settings.validation_request
-        return compile_reader(self.description, operation, self.requests[unknown == "reject"], unknown, mode, self.settings.max_body_bytes)
+        return compile_reader(
+            self.description, operation, self.requests[unknown == "reject"], unknown, mode, self.settings.max_body_bytes
+        )
 
     def _endpoint(self, bound: _Bound, method: Method | None) -> Endpoint:
         operation = bound.operation
@@ -200,15 +221,30 @@ class _Compiler:
         extension, policy = operation.extension, self.grounds.policy
         at = f"{operation.pointer}/x-apifold"
         if policy is not None and not extension.public and not extension.policy:
-            remedy = f"add `x-apifold: {{policy: RULE}}` or `x-apifold: {{public: true}}`; the rules are: {', '.join(policy.names)}"
-            self.errors.append(self.description.places.error(operation.pointer, f"{operation.title} is neither public nor bound to a policy rule", remedy))
+            rules = ", ".join(policy.names)
+            remedy = f"add `x-apifold: {{policy: RULE}}` or `x-apifold: {{public: true}}`; the rules are: {rules}"
+            self.errors.append(
+                self.description.places.error(
+                    operation.pointer, f"{operation.title} is neither public nor bound to a policy rule", remedy
+                )
+            )
         rule = None
         if extension.policy and not extension.public:
             if policy is None:
-                self.errors.append(self.description.places.error(f"{at}/policy", f"the rule {extension.policy!r} stands in no policy file", "put `policy.yaml` beside the description"))
+                self.errors.append(
+                    self.description.places.error(
+                        f"{at}/policy",
+                        f"the rule {extension.policy!r} stands in no policy file",
+                        "put `policy.yaml` beside the description",
+                    )
+                )
             elif extension.policy not in policy:
                 self.errors.append(
-                    self.description.places.error(f"{at}/policy", f"the policy has no rule {extension.policy!r}", f"its rules: {', '.join(policy.names)}")
+                    self.description.places.error(
+                        f"{at}/policy",
+                        f"the policy has no rule {extension.policy!r}",
+                        f"its rules: {', '.join(policy.names)}",
+                    )
                 )
             else:
                 rule = policy.rule(extension.policy)
@@ -221,7 +257,11 @@ class _Compiler:
         try:
             return compile_security(operation.security, schemes)
         except ValueError as error:
-            self.errors.append(self.description.places.error(f"{operation.pointer}/security", str(error), "use another security scheme"))
+            self.errors.append(
+                self.description.places.error(
+                    f"{operation.pointer}/security", str(error), "use another security scheme"
+                )
+            )
             return DEFAULT_SECURITY
 
     def _call(self, bound: _Bound) -> tuple[Call, bool]:
@@ -231,7 +271,12 @@ class _Compiler:
             try:
                 around = trait.around(self._surroundings(operation))
             except ValueError as error:
-                raise self.workplace.refused(operation, f"the trait {type(trait).__name__}: {error}", "see the reference of traits", "/x-apifold/traits") from None
+                raise self.workplace.refused(
+                    operation,
+                    f"the trait {type(trait).__name__}: {error}",
+                    "see the reference of traits",
+                    "/x-apifold/traits",
+                ) from None
             if around is not None:
                 arounds.append(around)
         if not arounds:
@@ -266,7 +311,11 @@ class _Compiler:
         named = self.description.schemas
         properties = self.description.resolve(schema).get("properties") or {}
         read_only = tuple(name for name, child in properties.items() if is_marked(child, "readOnly", named))
-        return self.requests[self.unknown == "reject"].checker(schema), compile_shaper(schema, named, strip=strip), read_only
+        return (
+            self.requests[self.unknown == "reject"].checker(schema),
+            compile_shaper(schema, named, strip=strip),
+            read_only,
+        )
 
 
 class _Collecting:
@@ -310,7 +359,9 @@ def _takes_rest(operation: Operation) -> bool:
     )
 
 
-def _changed(document: dict[str, Any], pointer: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+def _changed(
+    document: dict[str, Any], pointer: str, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
     """A copy of a document with one operation changed; all else is shared."""
     copy = dict(document)
     node = copy
@@ -335,7 +386,9 @@ def _awaiting(binding: Binding) -> Callable[[Exchange], Awaitable[Result]]:
     return proceed
 
 
-def _wrapped(around: Around, proceed: Callable[[Exchange], Awaitable[Result]]) -> Callable[[Exchange], Awaitable[Result]]:
+def _wrapped(
+    around: Around, proceed: Callable[[Exchange], Awaitable[Result]]
+) -> Callable[[Exchange], Awaitable[Result]]:
     def call(exchange: Exchange) -> Awaitable[Result]:
         return around(exchange, proceed)
 
@@ -355,4 +408,3 @@ def _reading(beside: _Bound) -> Callable[[Exchange], Awaitable[Result]]:
         return await proceed(inner)
 
     return read
-

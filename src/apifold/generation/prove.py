@@ -22,7 +22,13 @@ def prove(description: Description) -> list[DescriptionError]:
             first = problems[0]
             what = pointer.rpartition("/")[2] if not pointer.endswith("/value") else "example"
             said = f"`{first.pointer}` {first.detail}" if first.pointer else first.detail
-            errors.append(description.places.error(pointer, f"the {what if what in LITERAL else 'example'} breaks its schema: {said}", "mend the value, or the schema"))
+            errors.append(
+                description.places.error(
+                    pointer,
+                    f"the {what if what in LITERAL else 'example'} breaks its schema: {said}",
+                    "mend the value, or the schema",
+                )
+            )
     return errors
 
 
@@ -36,10 +42,12 @@ def _promises(description: Description) -> Iterator[tuple[str, Any, Any]]:
                 if key in node and rest:
                     yield f"{pointer}/{key}", rest, node[key]
             if isinstance(node.get("examples"), list):
-                yield from ((f"{pointer}/examples/{index}", rest, value) for index, value in enumerate(node["examples"]))
+                yield from (
+                    (f"{pointer}/examples/{index}", rest, value) for index, value in enumerate(node["examples"])
+                )
     for pointer, holder in _holders(document):
-        schema = holder.get("schema")
-        if schema is None or _is_text(pointer):
+        schema = holder["schema"]
+        if _is_text(pointer):
             continue
         if "example" in holder:
             yield f"{pointer}/example", schema, holder["example"]

@@ -87,12 +87,17 @@ def _target(name: str, settings: Settings, several: bool) -> Target:
         return Target(called, directory, file, prefix=f"/{called}" if several else "")
     installed = extension_points.names("apifold.services")
     if name not in installed:
-        raise SettingsError(f"{name!r} is neither a directory, nor a file, nor an installed service ({', '.join(installed) or 'none is'})")
+        raise SettingsError(
+            f"{name!r} is neither a directory, nor a file, nor an installed service; "
+            f"installed are: {', '.join(installed) or 'none'}"
+        )
     make = extension_points.load("apifold.services", name)
     service: Service = make(settings)
     package = make.__module__.rpartition(".")[0] or make.__module__
     directory = Path(inspect.getfile(make)).parent
-    return Target(name, directory, None, (package,), service, f"/{name}" if several else "", package, provides=service.provides)
+    return Target(
+        name, directory, None, (package,), service, f"/{name}" if several else "", package, provides=service.provides
+    )
 
 
 def discover(target: Target, parsed: ParsedFiles) -> Found:
@@ -131,9 +136,11 @@ def _in_directory(directory: Path, parsed: ParsedFiles) -> Found:
         except FileNotFoundError:
             continue
         except OSError as error:
-            errors.append(DescriptionError(str(path), 0, "", f"can't be read: {error.strerror}", "check its permissions"))
+            errors.append(
+                DescriptionError(str(path), 0, "", f"can't be read: {error.strerror}", "check its permissions")
+            )
             continue
-        except DescriptionErrors as error:
+        except DescriptionErrors:
             if at_top or _is_named(path) or ".model." in path.name:
                 descriptions.append(path)
             continue
@@ -146,7 +153,12 @@ def _in_directory(directory: Path, parsed: ParsedFiles) -> Found:
     texts = [parsed.read(path.read_bytes(), str(path)).text for path in descriptions if _is_readable(path, parsed)]
     errors += [error for path, error in others if not any(path.name in text for text in texts)]
     orphans = [path for base, paths in overlays.items() if base not in descriptions for path in paths]
-    errors += [DescriptionError(str(path), 0, "", "no description is there that this overlay is for", "name it with `extends:`") for path in orphans]
+    errors += [
+        DescriptionError(
+            str(path), 0, "", "no description is there that this overlay is for", "name it with `extends:`"
+        )
+        for path in orphans
+    ]
     return Found({path: tuple(sorted(overlays.get(path, ()))) for path in descriptions}, tuple(errors))
 
 
@@ -159,8 +171,20 @@ def _is_readable(path: Path, parsed: ParsedFiles) -> bool:
 
 
 def _what_is_it(path: Path, data: Any) -> DescriptionError:
-    held = "nothing" if data is None else "a list" if isinstance(data, list) else "neither `openapi` nor `swagger` nor `model`"
-    return DescriptionError(str(path), 1, "", f"this is no API description: it holds {held}", "begin it with `openapi: 3.1.0`, or move the file elsewhere")
+    held = (
+        "nothing"
+        if data is None
+        else "a list"
+        if isinstance(data, list)
+        else "neither `openapi` nor `swagger` nor `model`"
+    )
+    return DescriptionError(
+        str(path),
+        1,
+        "",
+        f"this is no API description: it holds {held}",
+        "begin it with `openapi: 3.1.0`, or move the file elsewhere",
+    )
 
 
 def _overlays_beside(path: Path, parsed: ParsedFiles) -> tuple[Path, ...]:

@@ -1,6 +1,6 @@
 """HTTP as values: a request, a response, media types. No sockets, no server."""
 
-from apifold.http.media import best_match, media_type, matches
+from apifold.http.media import best_match, matches, media_type
 from apifold.http.request import Request
 from apifold.http.response import Response, reason
 

@@ -7,7 +7,10 @@ from http import HTTPStatus
 
 Headers = tuple[tuple[str, str], ...]
 
-_REASONS = {status.value: status.phrase for status in HTTPStatus} | {413: "Content Too Large", 422: "Unprocessable Content"}
+_REASONS = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+}
 
 
 def reason(status: int) -> str:

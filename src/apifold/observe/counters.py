@@ -35,7 +35,13 @@ class Counters:
     def __init__(self, file: Path | None = None) -> None:
         self.file = file
         self.requests: dict[tuple[str, str, int], list[float]] = {}
-        self.others: dict[str, dict[str, list[float]]] = {"refusals": {}, "crashes": {}, "swaps": {}, "quarantined": {}, "apis": {}}
+        self.others: dict[str, dict[str, list[float]]] = {
+            "refusals": {},
+            "crashes": {},
+            "swaps": {},
+            "quarantined": {},
+            "apis": {},
+        }
         self.changed = False
 
     def hear(self, event: Event) -> None:
@@ -94,7 +100,8 @@ class Exposition:
 
     def text(self) -> tuple[bytes, str]:
         """The metrics and their media type."""
-        return generate_latest(self), CONTENT_TYPE_LATEST
+        text: bytes = generate_latest(self)  # type: ignore[no-untyped-call]  # the library has no types for it
+        return text, CONTENT_TYPE_LATEST
 
     def collect(self) -> Iterator[Any]:
         """The metric families, as `prometheus_client` asks for them."""
@@ -106,7 +113,12 @@ class Exposition:
             seconds.add_metric(key.split("\n"), list(_cumulated(counts)), sum_value=counts[-1])
         yield seconds
         for name, metric, text, labels in (
-            ("refusals", "apifold_would_refuse", "Messages that broke their contract and were let through", ("api", "operation", "direction")),
+            (
+                "refusals",
+                "apifold_would_refuse",
+                "Messages that broke their contract and were let through",
+                ("api", "operation", "direction"),
+            ),
             ("crashes", "apifold_crashes", "Requests that met our own mistake", ("api", "operation")),
             ("swaps", "apifold_generation_swaps", "Generations put in place", ()),
         ):
@@ -118,7 +130,9 @@ class Exposition:
         apis = GaugeMetricFamily("apifold_apis", "APIs that are served")
         apis.add_metric((), own["apis"].get("", [0.0])[0])
         yield apis
-        broken = GaugeMetricFamily("apifold_description_errors", "Errors in files that can't be served as they are", labels=("file",))
+        broken = GaugeMetricFamily(
+            "apifold_description_errors", "Errors in files that can't be served as they are", labels=("file",)
+        )
         for file, counts in sorted(own["quarantined"].items()):
             broken.add_metric((file,), counts[0])
         yield broken

@@ -39,7 +39,9 @@ def set_up(settings: Settings, stream: TextIO = sys.stderr) -> None:
     """Send apifold's log lines to a stream in the form that the settings ask for."""
     handler = logging.StreamHandler(stream)
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
-    handler.setFormatter(JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname).1s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(
+        JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname).1s %(message)s", "%H:%M:%S")
+    )
     root = logging.getLogger("apifold")
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
@@ -56,19 +58,47 @@ def hear(event: Event) -> None:
         case WouldRefuse(exchange, direction, problems):
             endpoint = exchange.endpoint
             said = "; ".join(f"{problem.where}{problem.pointer}: {problem.detail}" for problem in problems[:5])
-            fields = {"request_id": exchange.request.id, "api": endpoint.api, "operation": endpoint.name, "direction": direction}
+            fields = {
+                "request_id": exchange.request.id,
+                "api": endpoint.api,
+                "operation": endpoint.name,
+                "direction": direction,
+            }
             contract.warning("%s of %s breaks its contract: %s", direction, endpoint.title, said, extra=fields)
         case Crashed(exchange, error):
-            fields = {"request_id": exchange.request.id, "operation": exchange.endpoint.name if exchange.endpoint else ""}
+            fields = {
+                "request_id": exchange.request.id,
+                "operation": exchange.endpoint.name if exchange.endpoint else "",
+            }
             trace = None if isinstance(error, Broken) else (type(error), error, error.__traceback__)
-            said = getattr(error, "found", None) or error
-            server.error("request %s: %s %s failed: %r", exchange.request.id, exchange.request.method, exchange.request.path, said, exc_info=trace, extra=fields)
+            what = getattr(error, "found", None) or error
+            server.error(
+                "request %s: %s %s failed: %r",
+                exchange.request.id,
+                exchange.request.method,
+                exchange.request.path,
+                what,
+                exc_info=trace,
+                extra=fields,
+            )
         case Swapped(generation, apis, seconds):
-            server.info("generation %s: %d APIs, built in %.0f ms", generation, apis, seconds * 1000, extra={"generation": generation})
+            server.info(
+                "generation %s: %d APIs, built in %.0f ms",
+                generation,
+                apis,
+                seconds * 1000,
+                extra={"generation": generation},
+            )
         case Quarantined(file, errors, kept):
             going_on = "the last good version goes on" if kept else "it is not served"
             said = "\n".join(map(str, errors))
-            server.error("%s has errors; %s\n%s", file, going_on, said, extra={"file": file, "errors": [str(error) for error in errors]})
+            server.error(
+                "%s has errors; %s\n%s",
+                file,
+                going_on,
+                said,
+                extra={"file": file, "errors": [str(error) for error in errors]},
+            )
 
 
 def _answered(event: Answered) -> None:
@@ -86,4 +116,6 @@ def _answered(event: Answered) -> None:
         "api": endpoint.api if endpoint else "",
         "operation": endpoint.name if endpoint else "",
     }
-    access.info("%s %s %s %d %.1f ms", request.client, request.method, request.path, response.status, milliseconds, extra=fields)
+    access.info(
+        "%s %s %s %d %.1f ms", request.client, request.method, request.path, response.status, milliseconds, extra=fields
+    )

@@ -87,12 +87,16 @@ def _fields(described: Mapping[str, Any], resolve: Resolve) -> dict[str, Coercer
         media = how.get("contentType", "") if "json" in how.get("contentType", "") else ""
         if not media and isinstance(kind, dict) and kind.get("type") == "object" and "style" not in how:
             media = "application/json"
-        coercers[name] = compile_coercer(Parameter(name, "form", False, child, style, how.get("explode", style == "form"), "", media), resolve)
+        coercers[name] = compile_coercer(
+            Parameter(name, "form", False, child, style, how.get("explode", style == "form"), "", media), resolve
+        )
     return coercers
 
 
 def _typed(fields: Fields, coercers: Mapping[str, Coercer]) -> dict[str, Any]:
-    value: dict[str, Any] = {name: values[-1] if len(values) == 1 else values for name, values in fields.items() if name not in coercers}
+    value: dict[str, Any] = {
+        name: values[-1] if len(values) == 1 else values for name, values in fields.items() if name not in coercers
+    }
     for name, coerce in coercers.items():
         found = coerce(fields)
         if found is not MISSING:
@@ -119,10 +123,19 @@ def _multipart(coercers: Mapping[str, Coercer]) -> Decode:
         fields: Fields = {}
         files: dict[str, list[UploadedFile]] = {}
         try:
-            parser = MultipartParser(io.BytesIO(raw), boundary, part_limit=MAX_PARTS, memory_limit=len(raw) + 1, spool_limit=len(raw) + 1, strict=True)
+            parser = MultipartParser(
+                io.BytesIO(raw),
+                boundary,
+                part_limit=MAX_PARTS,
+                memory_limit=len(raw) + 1,
+                spool_limit=len(raw) + 1,
+                strict=True,
+            )
             for part in parser:
                 if part.filename is not None or not part.content_type.startswith(("text/plain", "application/json")):
-                    files.setdefault(part.name, []).append(UploadedFile(part.filename or "", part.content_type, part.raw))
+                    files.setdefault(part.name, []).append(
+                        UploadedFile(part.filename or "", part.content_type, part.raw)
+                    )
                 else:
                     fields.setdefault(part.name, []).append(part.value)
                 part.close()

@@ -105,8 +105,10 @@ class MessageDialect:
 class OpenStackDialect:
     """`openstack`: `{"badRequest": {"code": 400, "message": "..."}}`, as OpenStack's older APIs have it."""
 
-    names = {400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 409: "conflictingRequest"} | {
-        413: "overLimit", 415: "badMediaType", 429: "overLimit", 501: "notImplemented", 503: "serviceUnavailable"
+    names = {
+        400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound", 405: "badMethod",
+        409: "conflictingRequest", 413: "overLimit", 415: "badMediaType", 429: "overLimit", 501: "notImplemented",
+        503: "serviceUnavailable",
     }  # fmt: skip
 
     def render(self, fault: Fault, request: Request) -> Response:
@@ -119,7 +121,9 @@ class TemplateDialect:
     """A dialect declared in a description: a template with `{status}`, `{title}`, `{detail}`, `{message}`,
     `{problems}`, `{reason}` and `{request_id}`; one that stands alone keeps its type."""
 
-    def __init__(self, template: Any, media_type: str = "application/json", statuses: dict[str, int] | None = None) -> None:
+    def __init__(
+        self, template: Any, media_type: str = "application/json", statuses: dict[str, int] | None = None
+    ) -> None:
         self.template = template
         self.media_type = media_type
         named = {kind.__name__: kind for kind in STATUSES}

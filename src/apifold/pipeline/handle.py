@@ -12,6 +12,9 @@ from apifold.observe.events import Answered, Crashed, Observers, WouldRefuse
 from apifold.pipeline.endpoint import Api, Endpoint, Gate, Site
 
 
+_NO_SCOPES: frozenset[str] = frozenset()
+
+
 async def answer(site: Site, request: Request, observers: Observers) -> Response:
     """The response to a request, whatever happens on the way.
 
@@ -27,8 +30,9 @@ async def answer(site: Site, request: Request, observers: Observers) -> Response
         response = (exchange.api or site).dialect.render(fault, request)
     except Exception as error:  # a handler's own mistake must not reach the client, nor end the worker
         observers.tell(Crashed(exchange, error))
-        fault = Broken(f"Something went wrong here; the log knows it as {request.id}." if request.id else "Something went wrong here.")
-        response = (exchange.api or site).dialect.render(fault, request)
+        known_as = f" The log knows it as {request.id}." if request.id else ""
+        broken = Broken(f"Something went wrong here.{known_as}")
+        response = (exchange.api or site).dialect.render(broken, request)
     observers.tell(Answered(exchange, response, perf_counter() - began))
     return response
 
@@ -45,9 +49,9 @@ async def handle(site: Site, exchange: Exchange, observers: Observers) -> Respon
     endpoint, exchange.captured = match(exchange.api, request, segments)
     exchange.endpoint = endpoint
     media = endpoint.writer.negotiate(request.headers.get("accept"))
-    caller = identify(endpoint.gate, request)
+    caller, scopes = identify(endpoint.gate, request)
     exchange.caller = caller if isinstance(caller, Caller) else await caller
-    permit(endpoint, exchange.caller, exchange.captured)
+    permit(endpoint, exchange.caller, scopes, exchange.captured)
     exchange.arguments, problems = endpoint.reader.read(request, exchange.captured)
     if problems:
         observers.tell(WouldRefuse(exchange, "request", problems))
@@ -89,8 +93,8 @@ def match(api: Api, request: Request, segments: list[str]) -> tuple[Endpoint, tu
     return found
 
 
-def identify(gate: Gate, request: Request) -> Caller | Awaitable[Caller]:
-    """Who is asking.
+def identify(gate: Gate, request: Request) -> tuple[Caller | Awaitable[Caller], frozenset[str]]:
+    """Who is asking, and the scopes that the description asks of whoever comes in this way.
 
     Raises:
         Unauthenticated: nobody, where somebody is needed; or somebody who can't prove it.
@@ -98,19 +102,21 @@ def identify(gate: Gate, request: Request) -> Caller | Awaitable[Caller]:
     found = gate.security.find(request)
     if found is None:
         if gate.method.open:
-            return gate.method.identify("")
+            return gate.method.identify(""), _NO_SCOPES
         if gate.public or gate.security.optional:
-            return NOBODY
+            return NOBODY, _NO_SCOPES
         raise Unauthenticated(challenge=gate.method.challenge)
-    return gate.method.identify(found[0])
+    return gate.method.identify(found[0]), found[1]
 
 
-def permit(endpoint: Endpoint, caller: Caller, captured: tuple[str, ...]) -> None:
-    """Whether the rule named by the description lets the caller do this.
+def permit(endpoint: Endpoint, caller: Caller, scopes: frozenset[str], captured: tuple[str, ...]) -> None:
+    """Whether the scopes and the rule that the description names let the caller do this.
 
     Raises:
         Denied: it does not.
     """
+    if scopes and not scopes <= caller.scopes and not endpoint.gate.method.open:
+        raise Denied(f"This needs the scope {', '.join(sorted(scopes - caller.scopes))}.")
     rule = endpoint.gate.rule
     if rule is None:
         return

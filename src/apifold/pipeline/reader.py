@@ -85,10 +85,17 @@ class Reader:
             fields = parse_query(request.query)
             _take(self.query, fields, arguments, problems)
             if self.known is not None and not fields.keys() <= self.known:
-                problems += [Problem("query", f"/{name}", "is not a known parameter") for name in fields if not self._knows(name)]
+                problems += [
+                    Problem("query", f"/{name}", "is not a known parameter") for name in fields if not self._knows(name)
+                ]
         if self.headers:
             headers = request.headers
-            _take(self.headers, {one.name.lower(): [headers[one.name.lower()]] for one in self.headers if one.name.lower() in headers}, arguments, problems)
+            _take(
+                self.headers,
+                {one.name.lower(): [headers[one.name.lower()]] for one in self.headers if one.name.lower() in headers},
+                arguments,
+                problems,
+            )
         if self.cookies:
             _take(self.cookies, parse_cookies(request.headers.get("cookie", "")), arguments, problems)
         if self.contents:
@@ -178,7 +185,8 @@ def compile_reader(
         known=frozenset(known) if unknown == "reject" and not places["querystring"] else None,
         deep=tuple(deep),
         contents={
-            name.lower(): _content(name, described, description, schemas, unknown) for name, described in (body.content if body else {}).items()
+            name.lower(): _content(name, described, description, schemas, unknown)
+            for name, described in (body.content if body else {}).items()
         },
         required=bool(body and body.required),
         mode=mode,
@@ -202,13 +210,17 @@ def _input(parameter: Parameter, description: Description, schemas: Schemas) -> 
 
 def _is_plain_text(schema: Any) -> bool:
     """Whether every text fits, so that there is nothing to check."""
-    return schema is True or (isinstance(schema, dict) and schema.get("type") == "string" and schema.keys() <= _HARMLESS)
+    return schema is True or (
+        isinstance(schema, dict) and schema.get("type") == "string" and schema.keys() <= _HARMLESS
+    )
 
 
 _HARMLESS = {"type", "description", "default", "example", "examples", "title", "deprecated"}
 
 
-def _content(media: str, described: Mapping[str, Any], description: Description, schemas: Schemas, unknown: Unknown) -> Content:
+def _content(
+    media: str, described: Mapping[str, Any], description: Description, schemas: Schemas, unknown: Unknown
+) -> Content:
     schema = described.get("schema")
     is_data = "json" in media or "form" in media
     shape: Shaper | None = None
@@ -220,5 +232,3 @@ def _content(media: str, described: Mapping[str, Any], description: Description,
 
 def _captures(path: str) -> list[str]:
     return [part.partition("}")[0] for part in path.split("{")[1:]]
-
-

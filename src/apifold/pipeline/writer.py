@@ -111,7 +111,11 @@ def compile_writer(description: Description, operation: Operation, schemas: Sche
         checkers[status.upper() if "X" in status.upper() else status] = (
             schemas.checker(described["schema"]) if described and "schema" in described else None
         )
-    success = operation.answers.get(str(operation.success)) or operation.answers.get("2XX") or operation.answers.get("default")
+    success = (
+        operation.answers.get(str(operation.success))
+        or operation.answers.get("2XX")
+        or operation.answers.get("default")
+    )
     offered = tuple(name for name in (success.content if success else {}) if not name.startswith("application/problem"))
     return Writer(offered, {name: (("Content-Type", name),) for name in offered}, checkers, mode)
 

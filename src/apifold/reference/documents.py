@@ -1,4 +1,4 @@
-"""The documents and pages of one API: `openapi.json`, `openapi.yaml`, `swagger.json`, `ui`. Handlers like any others."""
+"""The documents and pages of one API: `openapi.json`, `openapi.yaml`, `swagger.json`, `ui`. Handlers like any."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import yaml
 
 from apifold.errors import NotFound
 from apifold.http import Request, Response
-from apifold.reference.pages import CONTENT_SECURITY_POLICY, redoc as redoc_page, swagger_ui as swagger_ui_page
+from apifold.reference.pages import CONTENT_SECURITY_POLICY
+from apifold.reference.pages import redoc as redoc_page
+from apifold.reference.pages import swagger_ui as swagger_ui_page
 
 _PAGE = (("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", CONTENT_SECURITY_POLICY))
+
 
 @dataclass(slots=True)
 class Document:
@@ -40,27 +43,33 @@ class Document:
             self.yaml = yaml.dump(self.data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120).encode()
         return self.yaml
 
+
 class _Dumper(yaml.CSafeDumper):
     """Writes no anchors: what is shared in memory is written where it stands."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+
 def as_json(document: Document) -> Response:
     return Response(200, document.as_json(), (("Content-Type", "application/json"),))
 
+
 def as_yaml(document: Document) -> Response:
     return Response(200, document.as_yaml(), (("Content-Type", "application/yaml"),))
+
 
 def as_swagger(document: Document) -> Response:
     if document.flavour != "2.0":
         raise NotFound("This API is described in OpenAPI 3: see openapi.json.")
     return as_json(document)
 
+
 def swagger_ui(document: Document, request: Request) -> Response:
     name = "swagger.json" if document.flavour == "2.0" else "openapi.json"
     page = swagger_ui_page(document.title, f"{request.prefix}{document.base}/{name}", request.prefix)
     return Response(200, page.encode(), _PAGE)
+
 
 def redoc(document: Document, request: Request) -> Response:
     name = "swagger.json" if document.flavour == "2.0" else "openapi.json"

@@ -113,7 +113,11 @@ def _content(name: str) -> tuple[bytes, bool]:
 def _item(entry: CatalogueEntry, root: str) -> str:
     ui, document = escape(root + entry.ui), escape(root + entry.document)
     successor = f"<p>Its successor is {escape(entry.successor)}.</p>" if entry.successor else ""
-    problem = f'<p class="problem" role="alert">The last good version is served.\n{escape(entry.problem)}</p>' if entry.problem else ""
+    problem = (
+        f'<p class="problem" role="alert">The last good version is served.\n{escape(entry.problem)}</p>'
+        if entry.problem
+        else ""
+    )
     description = f"<p>{escape(entry.description)}</p>" if entry.description else ""
     operations = f"{entry.operations} operation{'' if entry.operations == 1 else 's'}"
     return (
@@ -131,4 +135,10 @@ def _ui(kind: str, title: str, document: str, root: str, scripts: tuple[str, ...
         f'<div id="ui" data-kind="{kind}" data-document="{escape(document)}" data-root="{escape(root)}"></div>'
     )
     more = "".join(f'<link rel="stylesheet" href="{assets}/{name}">' for name in styles)
-    return page(title, body, f"{root}/-/assets", more, "".join(f'<script src="{assets}/{name}"></script>' for name in (*scripts, "apifold-ui.js")))
+    return page(
+        title,
+        body,
+        f"{root}/-/assets",
+        more,
+        "".join(f'<script src="{assets}/{name}"></script>' for name in (*scripts, "apifold-ui.js")),
+    )

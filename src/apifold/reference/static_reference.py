@@ -69,7 +69,9 @@ class _Reference:
         """File names and texts."""
         groups: dict[str, list[tuple[str, str, dict[str, Any], list[Any]]]] = {}
         for path, method, operation, shared in self._operations():
-            groups.setdefault((operation.get("tags") or ["operations"])[0], []).append((path, method, operation, shared))
+            groups.setdefault((operation.get("tags") or ["operations"])[0], []).append(
+                (path, method, operation, shared)
+            )
         info = self.document.get("info", {})
         head = f'<p><a href="index.html">All APIs</a></p><h1>{escape(self.entry.title)} <span class="version">{escape(self.entry.version)}</span> {badge(self.entry.status)}</h1>'
         about = _markdown(info.get("description"))
@@ -137,16 +139,26 @@ class _Reference:
     def _body(self, written: Any) -> str:
         body = self._followed(written)
         content = (body or {}).get("content") or {}
-        return "".join(f"<p>Body, <code>{escape(media)}</code></p>{self._media(described)}" for media, described in content.items())
+        return "".join(
+            f"<p>Body, <code>{escape(media)}</code></p>{self._media(described)}" for media, described in content.items()
+        )
 
     def _responses(self, responses: dict[str, Any]) -> str:
         rows = []
         for status, written in responses.items():
             response = self._followed(written)
             content = response.get("content") or ({"": {"schema": response["schema"]}} if "schema" in response else {})
-            shown = "".join(f"<code>{escape(media)}</code>{self._media(described)}" for media, described in content.items())
-            rows.append(f"<tr><td><code>{escape(str(status))}</code></td><td>{_markdown(response.get('description'))}{shown}</td></tr>")
-        return f"<table><thead><tr><th>status</th><th></th></tr></thead><tbody>{''.join(rows)}</tbody></table>" if rows else ""
+            shown = "".join(
+                f"<code>{escape(media)}</code>{self._media(described)}" for media, described in content.items()
+            )
+            rows.append(
+                f"<tr><td><code>{escape(str(status))}</code></td><td>{_markdown(response.get('description'))}{shown}</td></tr>"
+            )
+        return (
+            f"<table><thead><tr><th>status</th><th></th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+            if rows
+            else ""
+        )
 
     def _media(self, described: dict[str, Any]) -> str:
         shown = self._schema(described.get("schema"), 0, ())

@@ -8,7 +8,16 @@ import orjson
 
 from apifold.errors import NotFound, Unavailable
 from apifold.http import Request, Response, best_match
-from apifold.reference.pages import CONTENT_SECURITY_POLICY, CatalogueEntry, asset as asset_file, catalogue as catalogue_page
+from apifold.reference.pages import (
+    CONTENT_SECURITY_POLICY,
+    CatalogueEntry,
+)
+from apifold.reference.pages import (
+    asset as asset_file,
+)
+from apifold.reference.pages import (
+    catalogue as catalogue_page,
+)
 
 
 class Status(Protocol):
@@ -96,7 +105,9 @@ def _listed(entry: CatalogueEntry, request: Request) -> dict[str, Any]:
         "ui": f"{root}{entry.ui}",
         "operations": entry.operations,
     }
-    return listed | {key: value for key in ("status", "description", "successor", "problem") if (value := getattr(entry, key))}
+    return listed | {
+        key: value for key in ("status", "description", "successor", "problem") if (value := getattr(entry, key))
+    }
 
 
 def _json(value: Any, media: str, *headers: tuple[str, str]) -> Response:

@@ -47,7 +47,10 @@ class Schemas:
         if self._registry is None:
             self._registry = jsonschema_rs.Registry([(_URI, self._resource())])
         return jsonschema_rs.Draft202012Validator(
-            map_schema(self._seen(schema), _absolute), registry=self._registry, validate_formats=True, pattern_options=_PATTERNS
+            map_schema(self._seen(schema), _absolute),
+            registry=self._registry,
+            validate_formats=True,
+            pattern_options=_PATTERNS,
         )
 
     def _seen(self, schema: Schema) -> Schema:
@@ -66,7 +69,8 @@ class Schemas:
         components = {"schemas": {name: self._seen(schema) for name, schema in self.named.items()}}
         if self.close:
             components["parts"] = {
-                name: part(without_hidden(schema, self.side, self.named), self.named) for name, schema in self.named.items()
+                name: part(without_hidden(schema, self.side, self.named), self.named)
+                for name, schema in self.named.items()
             }
         return {"components": components}
 

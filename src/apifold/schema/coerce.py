@@ -25,7 +25,15 @@ Text = Callable[[str], Any]
 
 _INTEGER = re.compile(r"-?[0-9]{1,1000}")
 _NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,3})?")
-_SEPARATORS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|", "tabDelimited": "\t", "label": ".", "matrix": ","}
+_SEPARATORS = {
+    "form": ",",
+    "simple": ",",
+    "spaceDelimited": " ",
+    "pipeDelimited": "|",
+    "tabDelimited": "\t",
+    "label": ".",
+    "matrix": ",",
+}
 _ORDER = ("null", "boolean", "integer", "number")
 
 
@@ -69,7 +77,15 @@ def types_of(schema: Schema, resolve: Resolve, depth: int = 0) -> frozenset[str]
     return frozenset(found)
 
 
-_TYPE_NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object", type(None): "null"}
+_TYPE_NAMES = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
 
 
 def compile_text(schema: Schema, resolve: Resolve) -> Text:
@@ -130,6 +146,7 @@ _READERS: dict[str, Text] = {"null": _null, "boolean": _boolean, "integer": _int
 
 def _single(name: str, text: Text) -> Coercer:
     if text is _same:
+
         def plain(fields: Fields) -> Any:
             values = fields.get(name)
             return MISSING if values is None else values[-1]
@@ -202,7 +219,9 @@ def _object(name: str, parameter: Parameter, resolve: Resolve) -> Coercer:
         if explode:
             separator = {"matrix": ";", "label": "."}.get(style, ",")
             return typed(dict(pair.partition("=")[::2] for pair in text.split(separator) if pair))
-        parts = text.split("." if style == "label" and explode else _SEPARATORS.get(style, ",") if style != "label" else ",")
+        parts = text.split(
+            "." if style == "label" and explode else _SEPARATORS.get(style, ",") if style != "label" else ","
+        )
         return typed(dict(zip(parts[::2], parts[1::2], strict=False)))
 
     if style == "deepObject":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -48,10 +49,12 @@ _TEXTS = {
 }
 _HIDDEN = {"request": "readOnly", "response": "writeOnly"}
 _IMPLIED = {
-    "properties": "object", "required": "object", "additionalProperties": "object", "patternProperties": "object", "minProperties": "object",
+    "properties": "object", "required": "object", "additionalProperties": "object", "patternProperties": "object",
+    "minProperties": "object",
     "items": "array", "prefixItems": "array", "minItems": "array", "maxItems": "array", "contains": "array",
     "minLength": "string", "maxLength": "string", "pattern": "string", "format": "string",
-    "minimum": "number", "maximum": "number", "exclusiveMinimum": "number", "exclusiveMaximum": "number", "multipleOf": "number",
+    "minimum": "number", "maximum": "number", "exclusiveMinimum": "number", "exclusiveMaximum": "number",
+    "multipleOf": "number",
 }  # fmt: skip
 
 
@@ -59,7 +62,9 @@ class CannotGenerate(ValueError):
     """No value could be made; the text says at which place of the value."""
 
 
-def generate(schema: Any, resolve: Resolve, valid: Valid | None = None, side: Literal["request", "response", ""] = "") -> Any:
+def generate(
+    schema: Any, resolve: Resolve, valid: Valid | None = None, side: Literal["request", "response", ""] = ""
+) -> Any:
     """A value that fits a schema.
 
     Examples, constants, defaults and enums are preferred where they fit; else the value is built.
@@ -128,8 +133,7 @@ class _Maker:
         for key in ("oneOf", "anyOf"):
             if key in schema:
                 rest = {name: value for name, value in schema.items() if name != key}
-                for branch in schema[key]:
-                    branch = self.resolve(branch)
+                for branch in map(self.resolve, schema[key]):
                     if not isinstance(branch, dict):
                         continue
                     try:
@@ -143,10 +147,13 @@ class _Maker:
             return
         if "if" in schema:
             rest = {name: value for name, value in schema.items() if name not in ("if", "then", "else")}
-            for extra in ({}, self.resolve(schema.get("then", {})), self.resolve(schema.get("else", {}))):
+            extras: tuple[Any, ...] = ({}, self.resolve(schema.get("then", {})), self.resolve(schema.get("else", {})))
+            for extra in extras:
                 both = [rest, self.resolve(schema["if"]), extra] if extra else [rest]
                 try:
-                    yield from itertools.islice(self.candidates(self._merged([one for one in both if isinstance(one, dict)]), at, depth + 1), 2)
+                    yield from itertools.islice(
+                        self.candidates(self._merged([one for one in both if isinstance(one, dict)]), at, depth + 1), 2
+                    )
                 except CannotGenerate:
                     continue
             return
@@ -169,7 +176,10 @@ class _Maker:
                 if key not in merged:
                     merged[key] = value
                 elif key == "properties":
-                    merged[key] = {**merged[key], **{name: self._both(merged[key].get(name), child) for name, child in value.items()}}
+                    merged[key] = {
+                        **merged[key],
+                        **{name: self._both(merged[key].get(name), child) for name, child in value.items()},
+                    }
                 elif key in ("required", "allOf"):
                     merged[key] = [*merged[key], *(one for one in value if one not in merged[key])]
                 elif key in ("oneOf", "anyOf"):
@@ -188,7 +198,9 @@ class _Maker:
                 elif key in ("example", "examples", "default"):
                     merged.pop(key)
                 elif key == "$ref":
-                    merged = self._merged([self.resolve({"$ref": merged.pop(key)}), merged, self.resolve({"$ref": value})])
+                    merged = self._merged(
+                        [self.resolve({"$ref": merged.pop(key)}), merged, self.resolve({"$ref": value})]
+                    )
                 else:
                     merged[key] = value
         return merged
@@ -232,10 +244,8 @@ class _Maker:
     def _string(self, schema: dict[str, Any], at: str, depth: int) -> Iterator[Any]:
         least, most = schema.get("minLength", 0), schema.get("maxLength")
         if "pattern" in schema:
-            try:
+            with contextlib.suppress(CannotMatch):
                 yield from itertools.islice(matching(schema["pattern"], least, most), 6)
-            except CannotMatch:
-                pass
         if schema.get("format") in _TEXTS:
             yield _TEXTS[schema["format"]]
         text = at.rpartition("/")[2] if at and not at.rpartition("/")[2].isdigit() else "text"
@@ -252,8 +262,16 @@ class _Maker:
         made: list[Any] = []
         try:
             for index in range(wanted):
-                one = prefix[index] if index < len(prefix) else schema["contains"] if "contains" in schema and index >= len(prefix) else items
-                made.append(self._another(one, made, f"{at}/{index}", depth + 1, unique=bool(schema.get("uniqueItems"))))
+                one = (
+                    prefix[index]
+                    if index < len(prefix)
+                    else schema["contains"]
+                    if "contains" in schema and index >= len(prefix)
+                    else items
+                )
+                made.append(
+                    self._another(one, made, f"{at}/{index}", depth + 1, unique=bool(schema.get("uniqueItems")))
+                )
         except CannotGenerate:
             if least:
                 raise
@@ -278,11 +296,15 @@ class _Maker:
     def _object(self, schema: dict[str, Any], at: str, depth: int) -> Iterator[Any]:
         properties = schema.get("properties") or {}
         required = [name for name in schema.get("required") or () if not self._is_hidden(properties.get(name))]
-        full = self._members(schema, required, [name for name in properties if name not in required] if depth < DEPTH else [], at, depth)
+        full = self._members(
+            schema, required, [name for name in properties if name not in required] if depth < DEPTH else [], at, depth
+        )
         yield full
         yield self._members(schema, required, [], at, depth)
 
-    def _members(self, schema: dict[str, Any], required: list[str], optional: list[str], at: str, depth: int) -> dict[str, Any]:
+    def _members(
+        self, schema: dict[str, Any], required: list[str], optional: list[str], at: str, depth: int
+    ) -> dict[str, Any]:
         properties = schema.get("properties") or {}
         extra = schema.get("additionalProperties", {})
         made: dict[str, Any] = {}
@@ -301,7 +323,9 @@ class _Maker:
                 made.setdefault(other, self.make(properties.get(other, {}), f"{at}/{other}", depth + 1))
         for number in range(schema.get("minProperties", 0) - len(made)):
             self._one_more(schema, made, number, at, depth)
-        for name in [name for name in list(made) if name not in wanted][: max(0, len(made) - schema.get("maxProperties", len(made)))]:
+        for name in [name for name in list(made) if name not in wanted][
+            : max(0, len(made) - schema.get("maxProperties", len(made)))
+        ]:
             del made[name]
         return made
 
@@ -312,7 +336,14 @@ class _Maker:
             name, child = next((text for text in matching(pattern, 0, None) if text not in made), name), one
             break
         if isinstance(schema.get("propertyNames"), dict):
-            name = next((text for text in self.candidates({"type": "string", **self.resolve(schema["propertyNames"])}, "", depth) if text not in made), name)
+            name = next(
+                (
+                    text
+                    for text in self.candidates({"type": "string", **self.resolve(schema["propertyNames"])}, "", depth)
+                    if text not in made
+                ),
+                name,
+            )
         made[name] = self.make(child, f"{at}/{name}", depth + 1)
 
     def _is_hidden(self, schema: Any) -> bool:

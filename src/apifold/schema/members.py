@@ -73,8 +73,16 @@ class _Compiler:
                     node.read_only[name] = (child.get("x-apifold") or {}).get("read_only_reason", "")
                     self.needed = True
         items = [schema["items"] for schema, _ in parts if isinstance(schema.get("items"), dict)]
-        values = [schema["additionalProperties"] for schema, _ in parts if isinstance(schema.get("additionalProperties"), dict)]
-        opened = any(schema.get(key, False) is not False for schema, _ in parts for key in ("additionalProperties", "unevaluatedProperties", "patternProperties"))
+        values = [
+            schema["additionalProperties"]
+            for schema, _ in parts
+            if isinstance(schema.get("additionalProperties"), dict)
+        ]
+        opened = any(
+            schema.get(key, False) is not False
+            for schema, _ in parts
+            for key in ("additionalProperties", "unevaluatedProperties", "patternProperties")
+        )
         if self.strip and members and not opened:
             node.known = frozenset(members)
             self.needed = True

@@ -8,7 +8,15 @@ from typing import Any
 
 from apifold.marked import escape
 
-_NAMES = {"integer": "an integer", "number": "a number", "string": "text", "boolean": "true or false", "array": "a list", "object": "an object", "null": "null"}
+_NAMES = {
+    "integer": "an integer",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
 
 _SAYS: dict[str, Callable[[Any], str]] = {
     "type": lambda kind: f"must be {_either([_NAMES[name] for name in kind.types])}",
@@ -57,7 +65,11 @@ def describe(error: Any) -> Iterator[tuple[str, str]]:
                 yield pointer, "fits more than one of the alternatives, and must fit exactly one"
                 return
             best = min(branches, key=lambda branch: (-max(len(one.instance_path) for one in branch), len(branch)))
-            if all(one.kind.name == "type" and len(one.instance_path) == len(error.instance_path) for branch in branches for one in branch):
+            if all(
+                one.kind.name == "type" and len(one.instance_path) == len(error.instance_path)
+                for branch in branches
+                for one in branch
+            ):
                 types = [name for branch in branches for one in branch for name in one.kind.types]
                 yield pointer, f"must be {_either([_NAMES[name] for name in dict.fromkeys(types)])}"
                 return

@@ -109,7 +109,13 @@ class _Writer:
                 return letter
         for kind, value in listed:
             if not negated:
-                return chr(value) if kind is code.LITERAL else chr(value[0]) if kind is code.RANGE else _CATEGORIES.get(value, "a")
+                return (
+                    chr(value)
+                    if kind is code.LITERAL
+                    else chr(value[0])
+                    if kind is code.RANGE
+                    else _CATEGORIES.get(value, "a")
+                )
         return "~"
 
     @staticmethod

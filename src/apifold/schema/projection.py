@@ -81,7 +81,12 @@ def _close(schema: Schema, named: dict[str, Any], *, composed: bool) -> Schema:
     if not composed:
         if declares_members(schema, named):
             copy["unevaluatedProperties" if composition else "additionalProperties"] = False
-    elif schema.get("type") == "object" and "properties" not in schema and not _COMPOSING & schema.keys() and "$ref" not in schema:
+    elif (
+        schema.get("type") == "object"
+        and "properties" not in schema
+        and not _COMPOSING & schema.keys()
+        and "$ref" not in schema
+    ):
         copy["additionalProperties"] = True
     return copy
 
@@ -93,6 +98,12 @@ def declares_members(schema: Any, named: dict[str, Any], seen: frozenset[str] = 
     if isinstance(schema.get("properties"), dict):
         return True
     target = str(schema.get("$ref", ""))
-    if target and target not in seen and declares_members(named.get(target.removeprefix(_NAMED_AT)), named, seen | {target}):
+    if (
+        target
+        and target not in seen
+        and declares_members(named.get(target.removeprefix(_NAMED_AT)), named, seen | {target})
+    ):
         return True
-    return any(declares_members(child, named, seen) for key in ("allOf", "anyOf", "oneOf") for child in schema.get(key, ()))
+    return any(
+        declares_members(child, named, seen) for key in ("allOf", "anyOf", "oneOf") for child in schema.get(key, ())
+    )

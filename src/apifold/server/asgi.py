@@ -58,7 +58,15 @@ async def _http(answer: Answer, settings: Settings, scope: dict[str, Any], recei
     raw = scope.get("raw_path") or scope["path"].encode()
     path = raw.decode("ascii", "replace").partition("?")[0]
     client = scope.get("client")
-    request = Request(scope["method"], path, scope["query_string"].decode("latin-1"), headers, b"", client[0] if client else "", scope["scheme"])
+    request = Request(
+        scope["method"],
+        path,
+        scope["query_string"].decode("latin-1"),
+        headers,
+        b"",
+        client[0] if client else "",
+        scope["scheme"],
+    )
     prefix = scope.get("root_path", "").rstrip("/")
     if prefix:
         request.prefix = prefix

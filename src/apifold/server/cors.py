@@ -36,7 +36,11 @@ class Cors:
             if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
                 return Response(204, b"", (*self._preflight(request), *allowed) if allowed else (("Vary", "Origin"),))
             response = await answer(request)
-            return Response(response.status, response.body, (*response.headers, *allowed, ("Access-Control-Expose-Headers", EXPOSED)))
+            return Response(
+                response.status,
+                response.body,
+                (*response.headers, *allowed, ("Access-Control-Expose-Headers", EXPOSED)),
+            )
 
         return cors
 
@@ -51,5 +55,8 @@ class Cors:
     @staticmethod
     def _preflight(request: Request) -> tuple[tuple[str, str], ...]:
         asked = request.headers.get("access-control-request-headers")
-        headers = (("Access-Control-Allow-Methods", request.headers["access-control-request-method"]), ("Access-Control-Max-Age", MAX_AGE))
+        headers = (
+            ("Access-Control-Allow-Methods", request.headers["access-control-request-method"]),
+            ("Access-Control-Max-Age", MAX_AGE),
+        )
         return (*headers, ("Access-Control-Allow-Headers", asked)) if asked else headers

@@ -89,7 +89,10 @@ def with_compression(answer: Answer) -> Answer:
         if best_match(accepted.replace("gzip", "x/gzip").replace("*", "*/*"), ("x/gzip",)) is None:
             return Response(response.status, body, headers)
         smaller = await asyncio.to_thread(gzip.compress, body, 5, mtime=0)
-        weak = tuple((name, f"W/{value}" if name.lower() == "etag" and value.startswith('"') else value) for name, value in headers)
+        weak = tuple(
+            (name, f"W/{value}" if name.lower() == "etag" and value.startswith('"') else value)
+            for name, value in headers
+        )
         return Response(response.status, smaller, (*weak, ("Content-Encoding", "gzip")))
 
     return compressed

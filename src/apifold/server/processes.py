@@ -83,7 +83,9 @@ def bind(listen: str) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
-        raise SettingsError(f"listen {listen}: {error.strerror}; is something else serving there? choose another with --listen") from None
+        raise SettingsError(
+            f"listen {listen}: {error.strerror}; is something else serving there? choose another with --listen"
+        ) from None
     listener.listen(BACKLOG)
     return listener
 
@@ -140,7 +142,9 @@ class _Arbiter(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _ready(self, arbiter: Any) -> None:
         count = self.settings.worker_count
-        click.echo(f"apifold: serving on {self.where} with {count} worker{'s' if count > 1 else ''} (Ctrl-C stops)", err=True)
+        click.echo(
+            f"apifold: serving on {self.where} with {count} worker{'s' if count > 1 else ''} (Ctrl-C stops)", err=True
+        )
 
 
 def _url(settings: Settings, listener: socket.socket) -> str:

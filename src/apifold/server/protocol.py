@@ -285,7 +285,9 @@ class HttpProtocol(asyncio.Protocol):
         lines = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
         if lines.count("\n") != len(response.headers) or lines.count("\r") != len(response.headers):
             log.error("a header holds a line break; it is left out: %r", response.headers)
-            lines = "".join([f"{name}: {value}\r\n" for name, value in response.headers if not set("\r\n") & set(f"{name}{value}")])
+            lines = "".join(
+                [f"{name}: {value}\r\n" for name, value in response.headers if not set("\r\n") & set(f"{name}{value}")]
+            )
         connection = b"Connection: keep-alive\r\n" if old and keep else b"" if keep else b"Connection: close\r\n"
         status = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} Unknown\r\n".encode()
         return b"".join((status, lines.encode("latin-1", "replace"), length, self.hub.date, connection, b"\r\n"))

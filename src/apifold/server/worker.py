@@ -7,7 +7,6 @@ import os
 import signal
 import ssl
 import sys
-from typing import Any
 
 import uvloop
 from gunicorn.workers.base import Worker
@@ -49,20 +48,30 @@ class ApifoldWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         settings = application.settings
         stop = asyncio.Event()
         quick = asyncio.Event()
+
+        def stop_quickly() -> None:
+            quick.set()
+            stop.set()
+
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         for name in (signal.SIGINT, signal.SIGQUIT):
-            loop.add_signal_handler(name, lambda: (quick.set(), stop.set()))
+            loop.add_signal_handler(name, stop_quickly)
         loop.add_signal_handler(signal.SIGUSR1, lambda: None)
         try:
             await application.start()
         except (DescriptionErrors, SettingsError, MissingExtra) as error:
             if application.first_to_say("refused"):
-                sys.stderr.write(f"{error}\n\napifold: not started; mend these, or start with --quarantine to serve the rest\n")
+                sys.stderr.write(
+                    f"{error}\n\napifold: not started; mend these, or start with --quarantine to serve the rest\n"
+                )
             await application.stop()
             sys.exit(BOOT_ERROR)
         hub = Hub(edge(application.answer, settings, application.limits), settings, loop)
         context = tls_context(settings)
-        servers = [await loop.create_server(lambda: HttpProtocol(hub), sock=sock.sock, ssl=context, backlog=2048) for sock in self.sockets]
+        servers = [
+            await loop.create_server(lambda: HttpProtocol(hub), sock=sock.sock, ssl=context, backlog=2048)
+            for sock in self.sockets
+        ]
         application.first_to_say("started")
         while not stop.is_set() and self.ppid == os.getppid():
             self.notify()
@@ -97,8 +106,8 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(settings.tls_certificate, settings.tls_key or None)
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"tls_certificate {settings.tls_certificate}: {error}; give a PEM file and its key") from None
+        raise SettingsError(
+            f"tls_certificate {settings.tls_certificate}: {error}; give a PEM file and its key"
+        ) from None
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-

@@ -13,4 +13,15 @@ def open_database(url: str) -> Database:
     return database
 
 
-__all__ = ["Collection", "CollectionSpec", "Database", "Document", "DocumentPage", "Kept", "KeptAnswers", "Query", "migrate", "open_database"]
+__all__ = [
+    "Collection",
+    "CollectionSpec",
+    "Database",
+    "Document",
+    "DocumentPage",
+    "Kept",
+    "KeptAnswers",
+    "Query",
+    "migrate",
+    "open_database",
+]

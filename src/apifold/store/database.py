@@ -40,7 +40,9 @@ class Database:
         try:
             self.url = sqlalchemy.make_url(url)
         except sqlalchemy.exc.ArgumentError:
-            raise SettingsError("database: this is no URL; such as sqlite:///apifold.db or postgresql://user@host/name") from None
+            raise SettingsError(
+                "database: this is no URL; such as sqlite:///apifold.db or postgresql://user@host/name"
+            ) from None
         self.inline = self.url.get_backend_name() == "sqlite"
         self._temporary: str | None = None
         self._local = threading.local()
@@ -72,7 +74,9 @@ class Database:
         """This thread's own SQLite connection, for the reads that are worth the trouble."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.url.database or "", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                self.url.database or "", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
             self._local.connection = connection
             with self._lock:
                 self._raw.append(connection)
@@ -81,7 +85,9 @@ class Database:
     def lock(self, connection: Connection, name: str) -> None:
         """Keep others that ask for the same name waiting until this transaction ends."""
         if not self.inline:
-            connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"apifold:{name}"})
+            connection.execute(
+                sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"apifold:{name}"}
+            )
 
     def close(self) -> None:
         """Close every connection."""

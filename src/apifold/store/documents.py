@@ -96,7 +96,7 @@ class Collection:
         self._unique = {_index_name("uq", name, one): one for one in spec.unique}
         self._index()
 
-    def list(self, query: Query) -> DocumentPage:
+    def page(self, query: Query) -> DocumentPage:
         """One page of documents.
 
         Raises:
@@ -104,7 +104,9 @@ class Collection:
         """
         with self.database.reading() as connection:
             where = and_(self._mine, *(self._is_one_of(name, values) for name, values in query.filters.items()))
-            order = [(self._field(name), descending) for name, descending in query.sort] + [(documents.c.position, False)]
+            order = [(self._field(name), descending) for name, descending in query.sort] + [
+                (documents.c.position, False)
+            ]
             total = connection.scalar(select(func.count()).where(where)) if query.count else None
             if query.marker is not None:
                 where = and_(where, self._after(connection, query.marker, order))
@@ -117,20 +119,21 @@ class Collection:
         items = tuple(_document(row) for row in rows[: query.limit])
         return DocumentPage(items, items[-1].id if len(rows) > query.limit else None, total)
 
-    def create(self, body: dict[str, Any], id: str | None = None) -> Document:  # noqa: A002  # that is its name
+    def create(self, body: dict[str, Any], id: str | None = None) -> Document:  # that is its name
         """Store a new document.
 
         Raises:
             Conflict: its id, or the value of a unique field, is taken.
         """
         now = _now()
-        values = {"collection": self.name, "id": id or uuid.uuid4().hex, "revision": 1, "body": body, "created": now, "updated": now}
-        with self._conflicts(values["id"], body), self.database.writing() as connection:
+        given = id or uuid.uuid4().hex
+        values = {"collection": self.name, "id": given, "revision": 1, "body": body, "created": now, "updated": now}
+        with self._conflicts(given, body), self.database.writing() as connection:
             self.database.lock(connection, self.name)
             connection.execute(documents.insert().values(values))
-        return Document(str(values["id"]), 1, body, _moment(now), _moment(now))
+        return Document(given, 1, body, _moment(now), _moment(now))
 
-    def read(self, id: str) -> Document:  # noqa: A002  # as above
+    def read(self, id: str) -> Document:  # as above
         """The document of an id.
 
         Raises:
@@ -144,7 +147,7 @@ class Collection:
         with self.database.reading() as connection:
             return self._row(connection, id)
 
-    def replace(self, id: str, body: dict[str, Any], expected: int | None = None) -> Document:  # noqa: A002  # as above
+    def replace(self, id: str, body: dict[str, Any], expected: int | None = None) -> Document:  # as above
         """Put another body in place of a document's.
 
         Args:
@@ -155,11 +158,14 @@ class Collection:
         """
         return self.change(id, lambda _: body, expected)
 
-    def change(self, id: str, change: Callable[[dict[str, Any]], dict[str, Any]], expected: int | None = None) -> Document:  # noqa: A002  # as above
+    def change(
+        self, id: str, change: Callable[[dict[str, Any]], dict[str, Any]], expected: int | None = None
+    ) -> Document:  # as above
         """Read a document, and write what `change` makes of it, with nobody in between.
 
         Raises:
-            NotFound, PreconditionFailed, Conflict: as the names say; and whatever `change` raises, with nothing written.
+            NotFound, PreconditionFailed, Conflict: as the names say; and whatever `change` raises. Nothing is
+                written then.
         """
         body: dict[str, Any] = {}
         with self._conflicts(id, body), self.database.writing() as connection:
@@ -175,7 +181,7 @@ class Collection:
             )
         return Document(id, before.revision + 1, body, before.created, _moment(now))
 
-    def delete(self, id: str, expected: int | None = None) -> None:  # noqa: A002  # as above
+    def delete(self, id: str, expected: int | None = None) -> None:  # as above
         """Remove a document.
 
         Raises:
@@ -187,7 +193,7 @@ class Collection:
             if not connection.execute(documents.delete().where(self._mine, documents.c.id == id)).rowcount:
                 raise NotFound(f"There is no {id!r}.")
 
-    def _row(self, connection: Connection, id: str, *, lock: bool = False) -> Document:  # noqa: A002  # as above
+    def _row(self, connection: Connection, id: str, *, lock: bool = False) -> Document:  # as above
         statement = select(documents).where(self._mine, documents.c.id == id)
         row = connection.execute(statement.with_for_update() if lock else statement).first()
         if row is None:
@@ -208,7 +214,9 @@ class Collection:
             return expression.in_([int(value) if isinstance(value, bool) else value for value in values])
         return or_(*(expression == cast(sqlalchemy.literal(value, JSONB), JSONB) for value in values))
 
-    def _after(self, connection: Connection, marker: str, order: list[tuple[ColumnElement[Any], bool]]) -> ColumnElement[bool]:
+    def _after(
+        self, connection: Connection, marker: str, order: list[tuple[ColumnElement[Any], bool]]
+    ) -> ColumnElement[bool]:
         """What comes after the marker's document: by the first key that differs, nulls last."""
         keys = [expression for expression, _ in order]
         row = connection.execute(select(*keys).where(self._mine, documents.c.id == marker)).first()
@@ -217,38 +225,58 @@ class Collection:
         steps: list[ColumnElement[bool]] = []
         same: list[ColumnElement[bool]] = []
         for (expression, descending), value in zip(order, row, strict=True):
-            shown = value if self.database.inline or isinstance(value, int) and expression in (documents.c.position, *_TIMES.values()) else (
-                None if value is None else cast(sqlalchemy.literal(value, JSONB), JSONB)
+            shown = (
+                value
+                if self.database.inline
+                or (isinstance(value, int) and expression in (documents.c.position, *_TIMES.values()))
+                else (None if value is None else cast(sqlalchemy.literal(value, JSONB), JSONB))
             )
             if shown is not None:
                 beyond = expression < shown if descending else expression > shown
-                steps.append(and_(*same, or_(beyond, expression.is_(None)) if expression is not documents.c.position else beyond))
+                steps.append(
+                    and_(*same, or_(beyond, expression.is_(None)) if expression is not documents.c.position else beyond)
+                )
             same.append(expression.is_(None) if shown is None else expression == shown)
         return or_(*steps)
 
-    def _conflicts(self, id: str, body: dict[str, Any]) -> _Conflicts:  # noqa: A002  # as above
+    def _conflicts(self, id: str, body: dict[str, Any]) -> _Conflicts:  # as above
         return _Conflicts(self._unique, id, body)
 
     def _index(self) -> None:
         """Make the indexes that the spec asks for. Names were checked, so they may stand in the statements."""
         wanted = [("UNIQUE INDEX", name, one) for name, one in self._unique.items()]
-        wanted += [("INDEX", _index_name("ix", self.name, one), one) for one in dict.fromkeys((*self.spec.filterable, *self.spec.sortable)) if one not in _TIMES]
+        wanted += [
+            ("INDEX", _index_name("ix", self.name, one), one)
+            for one in dict.fromkeys((*self.spec.filterable, *self.spec.sortable))
+            if one not in _TIMES
+        ]
         for kind, name, one in wanted:
-            expression = f"json_extract(body, '$.\"{one}\"')" if self.database.inline else f"(NULLIF(body -> '{one}', 'null'::jsonb))"
-            statement = f"CREATE {kind} IF NOT EXISTS {name} ON apifold_documents ({expression}) WHERE collection = '{self.name}'"
+            expression = (
+                f"json_extract(body, '$.\"{one}\"')"
+                if self.database.inline
+                else f"(NULLIF(body -> '{one}', 'null'::jsonb))"
+            )
+            on = f"apifold_documents ({expression}) WHERE collection = '{self.name}'"
+            statement = f"CREATE {kind} IF NOT EXISTS {name} ON {on}"
             try:
                 with self.database.writing() as connection:
                     self.database.lock(connection, "indexes")
                     connection.execute(sqlalchemy.text(statement.replace(":", "\\:")))
             except IntegrityError:
-                error = DescriptionError(self.name, 0, "", f"documents of {self.name!r} share a value of {one!r}", "mend them, or take it out of `unique`")
+                error = DescriptionError(
+                    self.name,
+                    0,
+                    "",
+                    f"documents of {self.name!r} share a value of {one!r}",
+                    "mend them, or take it out of `unique`",
+                )
                 raise DescriptionErrors([error]) from None
 
 
 class _Conflicts:
     """Turns the database's refusal of a second one into a Conflict that says of what."""
 
-    def __init__(self, unique: Mapping[str, str], id: str, body: Mapping[str, Any]) -> None:  # noqa: A002  # that is its name
+    def __init__(self, unique: Mapping[str, str], id: str, body: Mapping[str, Any]) -> None:  # that is its name
         self.unique = unique
         self.id = id
         self.body = body

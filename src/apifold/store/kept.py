@@ -45,7 +45,9 @@ class KeptAnswers:
             Unprocessable: the key was used for a request with another content.
         """
         now = int(time.time())
-        stale = (answers.c.begun < now - KEPT_SECONDS) | (answers.c.status.is_(None) & (answers.c.begun < now - HELD_SECONDS))
+        stale = (answers.c.begun < now - KEPT_SECONDS) | (
+            answers.c.status.is_(None) & (answers.c.begun < now - HELD_SECONDS)
+        )
         try:
             with self.database.writing() as connection:
                 connection.execute(delete(answers).where(stale))

@@ -43,7 +43,10 @@ def upgrade(database: Database, directory: Path = OWN, name: str = "apifold") ->
         database.lock(connection, "migrations")
         context = MigrationContext.configure(
             connection,
-            opts={"version_table": f"{name}_version", "fn": lambda revision, _: script._upgrade_revs("head", revision)},  # noqa: SLF001  # what alembic's own env.py does
+            opts={
+                "version_table": f"{name}_version",
+                "fn": lambda revision, _: script._upgrade_revs("head", revision),
+            },  # what alembic's own env.py does
         )
         from alembic.operations import Operations  # noqa: PLC0415  # as above
 
@@ -61,7 +64,10 @@ def status(database: Database, directory: Path = OWN, name: str = "apifold") -> 
     with database.reading() as connection:
         current = _current(connection, f"{name}_version")
     if current and current not in known:
-        raise SettingsError(f"the database is at {current}, which this version does not know; install the apifold that made it, or a newer one")
+        raise SettingsError(
+            f"the database is at {current}, which this version does not know; "
+            "install the apifold that made it, or a newer one"
+        )
     pending = known[known.index(current) + 1 :] if current else known
     return MigrationStatus(current, known[-1], tuple(pending))
 

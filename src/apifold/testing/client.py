@@ -51,7 +51,14 @@ class Client:
         self.loop = asyncio.new_event_loop()
 
     def request(
-        self, method: str, path: str, *, json: Any = None, body: bytes = b"", headers: Mapping[str, str] | None = None, **query: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        **query: Any,
     ) -> Answer:
         """Send a request and wait for its answer.
 
@@ -60,7 +67,11 @@ class Client:
             headers: beside those of the client.
             query: query parameters; lists are repeated.
         """
-        sent = {"host": "testserver", "accept": "*/*"} | self.headers | {name.lower(): value for name, value in (headers or {}).items()}
+        sent = (
+            {"host": "testserver", "accept": "*/*"}
+            | self.headers
+            | {name.lower(): value for name, value in (headers or {}).items()}
+        )
         if json is not None:
             body = _json(json)
             sent.setdefault("content-type", "application/json")
@@ -110,13 +121,14 @@ class Client:
         self.close()
 
 
-def client(*served: str | Path, settings: Settings | None = None, targets: Iterable[Target] = (), **changes: Any) -> Client:
+def client(
+    *served: str | Path, settings: Settings | None = None, targets: Iterable[Target] = (), **changes: Any
+) -> Client:
     """A client of some directories, files or installed services.
 
     Args:
         settings: those in force; `changes` are made to them.
     """
-
 
     chosen = settings or Settings(state="", database="sqlite://")
     chosen = msgspec.structs.replace(chosen, **changes)

@@ -62,7 +62,11 @@ async def _reading(exchange: Exchange, proceed: Proceed) -> Result:
         result.headers = (*result.headers, ("ETag", tag))
     unwanted = exchange.request.headers.get("if-none-match")
     if unwanted is not None and matches(unwanted, tag, weakly=True):
-        kept = tuple(pair for pair in result.headers if pair[0].lower() in ("etag", "cache-control", "vary", "expires", "content-location"))
+        kept = tuple(
+            pair
+            for pair in result.headers
+            if pair[0].lower() in ("etag", "cache-control", "vary", "expires", "content-location")
+        )
         return Result(304, None, kept)
     wanted = exchange.request.headers.get("if-match")
     if wanted is not None and not matches(wanted, tag, weakly=False):

@@ -33,12 +33,21 @@ class Paging:
 
     def describe(self, operation: dict[str, Any]) -> dict[str, Any]:
         size = {"type": "integer", "minimum": 1, "maximum": self.max, "default": self.limit}
-        described = with_parameter(operation, {"name": "limit", "in": "query", "description": "how many at the most", "schema": size})
+        described = with_parameter(
+            operation, {"name": "limit", "in": "query", "description": "how many at the most", "schema": size}
+        )
         if self.by == "marker":
-            marker = {"name": "marker", "in": "query", "description": "after this one: the marker of the page before", "schema": {"type": "string"}}
+            marker = {
+                "name": "marker",
+                "in": "query",
+                "description": "after this one: the marker of the page before",
+                "schema": {"type": "string"},
+            }
             return with_parameter(described, marker)
         offset = {"type": "integer", "minimum": 0, "maximum": 2**53, "default": 0}
-        return with_parameter(described, {"name": "offset", "in": "query", "description": "how many to leave out first", "schema": offset})
+        return with_parameter(
+            described, {"name": "offset", "in": "query", "description": "how many to leave out first", "schema": offset}
+        )
 
     def around(self, surroundings: Surroundings) -> Around | None:
         async def paging(exchange: Exchange, proceed: Callable[[Exchange], Awaitable[Result]]) -> Result:
@@ -59,12 +68,18 @@ class Paging:
     def _links(self, request: Request, page: Page) -> list[tuple[str, str]]:
         """Links to other pages (RFC 8288): the request's own address with another place in the list."""
         if self.by == "marker":
-            return [("next", _address(request, marker=page.next_marker, limit=str(page.limit)))] if page.next_marker else []
+            return (
+                [("next", _address(request, marker=page.next_marker, limit=str(page.limit)))]
+                if page.next_marker
+                else []
+            )
         links = []
         if page.total is not None and page.offset + page.limit < page.total:
             links.append(("next", _address(request, offset=str(page.offset + page.limit), limit=str(page.limit))))
         if page.offset:
-            links.append(("prev", _address(request, offset=str(max(0, page.offset - page.limit)), limit=str(page.limit))))
+            links.append(
+                ("prev", _address(request, offset=str(max(0, page.offset - page.limit)), limit=str(page.limit)))
+            )
         return links
 
 

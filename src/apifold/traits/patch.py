@@ -136,7 +136,9 @@ def _checked(patched: Any, current: Any, replacement: Any) -> Any:
     checker, shaper, read_only = replacement
     problems: list[Problem] = []
     if isinstance(current, dict) and isinstance(patched, dict):
-        problems = [Problem("body", f"/{name}", "is read-only") for name in read_only if patched.get(name) != current.get(name)]
+        problems = [
+            Problem("body", f"/{name}", "is read-only") for name in read_only if patched.get(name) != current.get(name)
+        ]
     if shaper:
         shaper(patched, "", problems)
     problems += checker.problems(patched, "body")

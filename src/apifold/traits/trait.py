@@ -61,4 +61,8 @@ def with_parameter(operation: dict[str, Any], parameter: dict[str, Any]) -> dict
 def with_response(operation: dict[str, Any], status: str, description: str) -> dict[str, Any]:
     """The operation with one more response, unless it declares that itself."""
     declared = operation.get("responses") or {}
-    return operation if status in declared else {**operation, "responses": {**declared, status: {"description": description}}}
+    return (
+        operation
+        if status in declared
+        else {**operation, "responses": {**declared, status: {"description": description}}}
+    )

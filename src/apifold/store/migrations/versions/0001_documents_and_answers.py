@@ -13,7 +13,9 @@ JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 def upgrade() -> None:
     op.create_table(
         "apifold_documents",
-        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
+        sa.Column(
+            "position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True
+        ),
         sa.Column("collection", sa.String(128), nullable=False),
         sa.Column("id", sa.String(255), nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
