@@ -36,7 +36,7 @@ _PUBLIC = {
     "Unprocessable": "apifold.errors",
 }
 
-__all__ = [*sorted(_PUBLIC)]  # noqa: PLE0604, PLE0605  # the names are the table's
+__all__ = [*sorted(_PUBLIC)]  # noqa: PLE0604  # the names are the table's
 
 
 def __getattr__(name: str) -> Any:

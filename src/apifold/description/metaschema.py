@@ -116,7 +116,7 @@ def _say(error: Any) -> tuple[str, str, str]:
             return (
                 f"{pointer}/{escape(name)}",
                 f"`{name}` is not a key of `{here}`",
-                "is it spelled right, and indented as it should be?",
+                "is it spelled right, indented as it should be, and is text with a comma in quotes?",
             )
         case "type":
             wanted = " or ".join(kind.types if hasattr(kind, "types") else [])

@@ -11,7 +11,6 @@ from apifold.http import Request, Response
 from apifold.observe.events import Answered, Crashed, Observers, WouldRefuse
 from apifold.pipeline.endpoint import Api, Endpoint, Gate, Site
 
-
 _NO_SCOPES: frozenset[str] = frozenset()
 
 

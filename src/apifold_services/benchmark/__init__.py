@@ -1,0 +1,1 @@
+"""Benchmark: rate a machine by plans of performance indexes, as OPNFV QTIP does."""

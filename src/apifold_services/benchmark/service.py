@@ -1,0 +1,13 @@
+"""Benchmark: QTIP's API over a library of plans, performance indexes and metrics."""
+
+from pathlib import Path
+
+from apifold import Service, Settings
+from apifold_services.benchmark.core import Library
+
+DATA = Path(__file__).with_name("data")
+
+
+def service(settings: Settings) -> Service:
+    """The service as `apifold serve benchmark` starts it."""
+    return Service(name="benchmark", apis=("v1",), provides={"library": Library(DATA)})

@@ -1,0 +1,1 @@
+"""QTIP's API, version 1.0."""
