@@ -31,9 +31,13 @@ _PUBLIC = {
     "Service": "apifold.service",
     "Settings": "apifold.settings",
     "ToBeDone": "apifold.errors",
+    "UploadedFile": "apifold.pipeline.bodies",
     "Unauthenticated": "apifold.errors",
     "Unavailable": "apifold.errors",
     "Unprocessable": "apifold.errors",
+    "headers_of": "apifold.pipeline.dialects",
+    "read_file": "apifold.marked",
+    "status_of": "apifold.pipeline.dialects",
 }
 
 __all__ = [*sorted(_PUBLIC)]  # noqa: PLE0604  # the names are the table's

@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from apifold import NotFound
-from apifold.marked import read_file
+from apifold import NotFound, read_file
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SUFFIX = ".yaml"

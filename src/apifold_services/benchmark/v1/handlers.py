@@ -19,7 +19,8 @@ def get_plan(library: Library, name: str) -> dict[str, Any]:
 def run_plan(library: Library, name: str, action: str) -> None:
     library.plans.get(name)
     raise ToBeDone(
-        f"Requested operation `{action}` on plan not implemented.", title=f"{action.capitalize()} handler not implemented"
+        f"Requested operation `{action}` on plan not implemented.",
+        title=f"{action.capitalize()} handler not implemented",
     )
 
 

@@ -1,0 +1,51 @@
+# Two commands are enough: `make serve` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LISTEN ?= 127.0.0.1:8080
+
+.PHONY: help serve test check quick format system clean
+
+help:
+	@echo "make serve    serve all installed services on http://$(LISTEN)"
+	@echo "make test     install everything needed, then lint, types and the whole suite"
+	@echo "make check    the same without installing"
+	@echo "make quick    lint, types and the tests that start no process"
+	@echo "make format   put the code in its form"
+
+$(BIN)/.serve: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "apifold needs Python 3.11 or newer; say make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[all]'
+	@touch $@
+
+$(BIN)/.test: $(BIN)/.serve pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[test,check]' --editable examples/plugin
+	@touch $@
+
+serve: $(BIN)/.serve
+	$(BIN)/apifold serve --listen $(LISTEN)
+
+test: system $(BIN)/.test check
+
+check:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+quick:
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not process and not browser and not postgres"
+
+format:
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+system:
+	@tools/system_packages
+
+clean:
+	rm -rf $(VENV) .apifold site build dist

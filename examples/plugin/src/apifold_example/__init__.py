@@ -1,0 +1,1 @@
+"""One of everything that a guest can add to apifold."""

@@ -1,0 +1,19 @@
+"""A service: a core, and one API over it."""
+
+from apifold import NotFound, Service, Settings
+
+
+class Shelf:
+    """The core: it knows books, and no HTTP."""
+
+    def __init__(self) -> None:
+        self.books = {"emma": {"id": "emma", "title": "Emma"}}
+
+    def get(self, name: str) -> dict[str, str]:
+        if name not in self.books:
+            raise NotFound(f"There is no book {name!r}.")
+        return self.books[name]
+
+
+def service(settings: Settings) -> Service:
+    return Service(name="library", apis=("v1",), provides={"shelf": Shelf()})
