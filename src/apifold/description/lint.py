@@ -63,12 +63,6 @@ def _path_parameters(document: dict[str, Any], places: Places) -> Iterator[Descr
                         f"path parameter {parameter.get('name')!r} is not in {path}",
                         "write it there in braces, or remove it",
                     )
-                elif parameter.get("required") is not True:
-                    yield places.error(
-                        at,
-                        f"path parameter {parameter.get('name')!r} must say `required: true`",
-                        "a path always has it",
-                    )
         for name in placeholders:
             if name not in declared:
                 remedy = f"add `- {{name: {name}, in: path, required: true, schema: {{type: string}}}}`"

@@ -59,7 +59,10 @@ def _followed(document: dict[str, Any], node: Any) -> Any:
         if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
             break
         siblings = {key: value for key, value in node.items() if key != "$ref"}
-        node = {**resolve_pointer(document, unquote(node["$ref"][1:])), **siblings}
+        try:
+            node = {**resolve_pointer(document, unquote(node["$ref"][1:])), **siblings}
+        except KeyError:
+            break  # told already; what else is wrong shall be told, too
     return node
 
 

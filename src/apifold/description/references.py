@@ -143,10 +143,10 @@ class _Bundler:
             found = resolve_pointer(self.data if file is self.main else file.data, fragment)
         except KeyError:
             self.errors.append(self._error(source.name, f"{pointer}/$ref", target, circular=False))
-            return {}
+            return node
         except DescriptionErrors as error:
             self.errors.extend(self._placed(error, source, f"{pointer}/$ref", target))
-            return {}
+            return node
         if file is self.main:
             return {**node, "$ref": f"#{fragment}"}
         key = (file.name, fragment)

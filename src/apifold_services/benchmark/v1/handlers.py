@@ -18,10 +18,8 @@ def get_plan(library: Library, name: str) -> dict[str, Any]:
 
 def run_plan(library: Library, name: str, action: str) -> None:
     library.plans.get(name)
-    raise ToBeDone(
-        f"Requested operation `{action}` on plan not implemented.",
-        title=f"{action.capitalize()} handler not implemented",
-    )
+    detail = f"Requested operation `{action}` on plan not implemented."
+    raise ToBeDone(detail, title=f"{action.capitalize()} handler not implemented")
 
 
 def list_qpis(library: Library) -> dict[str, Any]:

@@ -1,0 +1,41 @@
+"""Fixtures that more than one folder of tests needs."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from apifold.testing import client
+
+pytest_plugins = ["tests.servers", "tests.postgres", "tests.browser"]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes files by name into a fresh directory, dedented, and gives the directory."""
+
+    def write_files(**files: str):
+        for name, text in files.items():
+            path = tmp_path / name.replace("__", "/").replace("_yaml", ".yaml").replace("_json", ".json").replace(
+                "_py", ".py"
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text).lstrip("\n"), "utf-8")
+        return tmp_path
+
+    return write_files
+
+
+@pytest.fixture
+def serve():
+    """Makes in-process clients, and closes them."""
+    made = []
+
+    def serve_it(*served, **settings):
+        made.append(client(*served, **settings))
+        return made[-1]
+
+    yield serve_it
+    for one in made:
+        one.close()
