@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
+from apifold.errors import Malformed
+
 
 class Request:
     """One HTTP request, whole.
@@ -46,11 +48,18 @@ class Request:
 
     @property
     def segments(self) -> list[str]:
-        """The path's segments, each percent-decoded on its own, so that `%2F` does not split one."""
+        """The path's segments, each percent-decoded on its own, so that `%2F` does not split one.
+
+        Raises:
+            Malformed: they are not UTF-8.
+        """
         parts = self.path.split("/")[1:]
-        if "%" in self.path:
-            return [unquote(part, errors="surrogateescape") if "%" in part else part for part in parts]
-        return parts
+        if "%" not in self.path:
+            return parts
+        try:
+            return [unquote(part, errors="strict") for part in parts]
+        except UnicodeDecodeError:
+            raise Malformed("The path is not UTF-8.") from None
 
     @property
     def base_url(self) -> str:

@@ -26,6 +26,8 @@ async def answer(site: Site, request: Request, observers: Observers) -> Response
     try:
         response = await handle(site, exchange, observers)
     except Fault as fault:
+        if isinstance(fault, Broken):
+            observers.tell(Crashed(exchange, fault))
         response = (exchange.api or site).dialect.render(fault, request)
     except Exception as error:  # a handler's own mistake must not reach the client, nor end the worker
         observers.tell(Crashed(exchange, error))

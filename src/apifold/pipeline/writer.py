@@ -137,14 +137,14 @@ def encode(value: Any, media: str) -> tuple[bytes, str]:
         encoded = orjson.dumps(value, default=plain)
     except TypeError:
         # Integers beyond 64 bits and keys that are no text; rare, so the fast library goes first.
-        encoded = msgspec.json.encode(value, enc_hook=plain)
+        encoded = _ENCODER.encode(value)
     return encoded, media if "json" in media or media == "*/*" else "application/json"
 
 
 def plain(value: Any) -> Any:
     """What the JSON libraries do not know, as JSON data."""
     if isinstance(value, decimal.Decimal):
-        return int(value) if value == value.to_integral_value() and abs(value) < 2**53 else float(value)
+        return orjson.Fragment(str(value))
     if isinstance(value, set | frozenset):
         return sorted(value)
     if isinstance(value, msgspec.Struct):
@@ -156,3 +156,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} can't be written as JSON")
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=plain, decimal_format="number")
