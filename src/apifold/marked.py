@@ -51,6 +51,8 @@ def read(text: str, name: str) -> Any:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if error.context_mark and mark.line >= len(text.splitlines()):
+            mark = error.context_mark  # what was never closed is to be mended where it was opened
         what = " ".join(part for part in (error.context, error.problem) if part)
         raise _refused(name, mark.line + 1 if mark else 0, f"this is not YAML: {what}", _hint(text, mark)) from None
     except yaml.YAMLError as error:

@@ -57,7 +57,7 @@ MOCK = "x-apifold: {binding: mock}"
 HANDLERS = {"handlers_py": "def get_x():\n    return {}\n"}
 
 CASES = {
-    "unclosed quote": Case({"api.yaml": "openapi: '3.1.0\ninfo: x\n"}, [("api.yaml:3", "not YAML")]),
+    "unclosed quote": Case({"api.yaml": "openapi: '3.1.0\ninfo: x\n"}, [("api.yaml:1", "not YAML")]),
     "bad indentation": Case({"api.yaml": "openapi: 3.1.0\n  info: x\n"}, [("api.yaml:2", "not YAML")]),
     "a tab": Case({"api.yaml": "openapi: 3.1.0\npaths:\n\t/x: 1\n"}, [("api.yaml:3", "not YAML")]),
     "duplicate keys": Case({"api.yaml": "openapi: 3.1.0\ninfo: 1\ninfo: 2\n"}, [("api.yaml:3", "'info' stands twice")]),
