@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 
 import pytest
@@ -9,6 +10,16 @@ import pytest
 from apifold.testing import client
 
 pytest_plugins = ["tests.servers", "tests.postgres", "tests.browser"]
+
+
+@pytest.fixture(autouse=True)
+def forget_modules(tmp_path):
+    """Modules of one test's directory are not another's."""
+    yield
+    sys.path[:] = [path for path in sys.path if not path.startswith(str(tmp_path))]
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture

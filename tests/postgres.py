@@ -36,11 +36,17 @@ def postgresql_url():
         as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
     data, port = home / "data", free_port()
     quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": home}
-    subprocess.run([*as_user, folder / "initdb", "-D", data, "-U", "apifold", "-A", "trust", "-N", "-E", "UTF8"], **quiet)
+    subprocess.run(
+        [*as_user, folder / "initdb", "-D", data, "-U", "apifold", "-A", "trust", "-N", "-E", "UTF8"], **quiet
+    )
     options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 -c fsync=off"
     try:
-        subprocess.run([*as_user, folder / "pg_ctl", "-D", data, "-w", "-o", options, "-l", home / "log", "start"], **quiet)
+        subprocess.run(
+            [*as_user, folder / "pg_ctl", "-D", data, "-w", "-o", options, "-l", home / "log", "start"], **quiet
+        )
         yield f"postgresql://apifold@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([*as_user, folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **{**quiet, "check": False})
+        subprocess.run(
+            [*as_user, folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **{**quiet, "check": False}
+        )
         shutil.rmtree(home, ignore_errors=True)

@@ -127,9 +127,19 @@ def server(tmp_path_factory):
         folder = tmp_path_factory.mktemp("server")
         port = free_port()
         log = folder / "log"
-        line = [APIFOLD, command, *map(str, arguments), "--listen", f"127.0.0.1:{port}", "--state", str(folder / "state")]
+        line = [
+            APIFOLD,
+            command,
+            *map(str, arguments),
+            "--listen",
+            f"127.0.0.1:{port}",
+            "--state",
+            str(folder / "state"),
+        ]
         with log.open("wb") as out:
-            process = subprocess.Popen(line, stdout=out, stderr=subprocess.STDOUT, cwd=folder, env={**os.environ, **(environment or {})})
+            process = subprocess.Popen(
+                line, stdout=out, stderr=subprocess.STDOUT, cwd=folder, env={**os.environ, **(environment or {})}
+            )
         started.append(Server(process, port, log))
         if wait:
             started[-1].wait()

@@ -43,7 +43,9 @@ def tokens(tmp_path):
 
 def test_a_token_is_its_caller(tokens):
     digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of "test"
-    method = tokens(f"- {{token: abc, user: ada, project: lab, roles: [Admin], scopes: [read]}}\n- {{sha256: {digest}, user: bob}}\n")
+    method = tokens(
+        f"- {{token: abc, user: ada, project: lab, roles: [Admin], scopes: [read]}}\n- {{sha256: {digest}, user: bob}}\n"
+    )
     ada = method.identify("abc")
     assert (ada.user, ada.project, ada.roles, ada.scopes) == ("ada", "lab", {"admin"}, {"read"})
     assert method.identify("test").user == "bob"
@@ -54,7 +56,9 @@ def test_a_token_is_its_caller(tokens):
 
 
 def test_an_expired_token_is_nobodys(tokens):
-    method = tokens("- {token: old, user: ada, expires: 2020-01-01T00:00:00Z}\n- {token: new, user: ada, expires: 2999-01-01}\n")
+    method = tokens(
+        "- {token: old, user: ada, expires: 2020-01-01T00:00:00Z}\n- {token: new, user: ada, expires: 2999-01-01}\n"
+    )
     assert method.identify("new").user == "ada"
     with pytest.raises(Unauthenticated):
         method.identify("old")
@@ -94,7 +98,16 @@ PUBLIC = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization
 
 
 def claims(**changes):
-    return {"sub": "ada", "iss": "https://issuer", "aud": "us", "exp": time.time() + 60, "roles": ["Admin"], "project_id": "lab", "scope": "read write", **changes}
+    return {
+        "sub": "ada",
+        "iss": "https://issuer",
+        "aud": "us",
+        "exp": time.time() + 60,
+        "roles": ["Admin"],
+        "project_id": "lab",
+        "scope": "read write",
+        **changes,
+    }
 
 
 @pytest.fixture
@@ -310,7 +323,9 @@ components:
 
 
 def test_security_of_a_description_is_kept(write, serve, tmp_path):
-    (tmp_path / "tokens").write_text("- {token: r, user: ada, scopes: [read]}\n- {token: w, user: bob, scopes: [read, write]}\n")
+    (tmp_path / "tokens").write_text(
+        "- {token: r, user: ada, scopes: [read]}\n- {token: w, user: bob, scopes: [read, write]}\n"
+    )
     (tmp_path / "tokens").chmod(0o600)
     api = serve(write(apis__api_yaml=API) / "apis", auth="tokens", tokens=str(tmp_path / "tokens"))
     assert api.get("/open").status == 200
@@ -327,7 +342,9 @@ def test_security_of_a_description_is_kept(write, serve, tmp_path):
 
 
 def test_a_rule_sees_the_caller_and_the_path(write, serve, tmp_path):
-    (tmp_path / "tokens").write_text("- {token: a, user: ada, project: lab}\n- {token: b, user: bob, project: ops, roles: [admin]}\n")
+    (tmp_path / "tokens").write_text(
+        "- {token: a, user: ada, project: lab}\n- {token: b, user: bob, project: ops, roles: [admin]}\n"
+    )
     (tmp_path / "tokens").chmod(0o600)
     folder = write(
         apis__api_yaml="""

@@ -9,7 +9,6 @@ from apifold import Settings
 from apifold.testing import client
 
 
-
 @pytest.mark.parametrize("version", ["3.0.4", "3.1.1", "3.2.0"])
 def test_openapi_3_is_served(write, serve, version):
     folder = write(
@@ -110,7 +109,14 @@ def test_swagger_2_is_served(write, serve):
     form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhello\r\n--x\r\nContent-Disposition: form-data; name="note"\r\n\r\nhi\r\n--x--\r\n'
     sent = api.post("/t/upload", body=form, headers={"content-type": "multipart/form-data; boundary=x"})
     assert sent.json == {"name": "a.txt", "size": 5, "note": "hi"}
-    assert api.post("/t/upload", body=form.replace(b'name="file"', b'name="fle"'), headers={"content-type": "multipart/form-data; boundary=x"}).status == 400
+    assert (
+        api.post(
+            "/t/upload",
+            body=form.replace(b'name="file"', b'name="fle"'),
+            headers={"content-type": "multipart/form-data; boundary=x"},
+        ).status
+        == 400
+    )
     assert api.get("/t/swagger.json").json["swagger"] == "2.0"
 
 

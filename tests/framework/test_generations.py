@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 
 import pytest
 
@@ -151,14 +150,15 @@ def test_a_file_that_is_referred_to_counts(apis, application):
 
 
 def test_a_module_that_comes_later_mends_its_description(apis, application):
-    (apis / "api.yaml").write_text(good().replace("x-apifold: {binding: {static: {value: 1}}}", "operationId: late_module.get"))
+    (apis / "api.yaml").write_text(
+        good().replace("x-apifold: {binding: {static: {value: 1}}}", "operationId: late_module.get")
+    )
     app = application(quarantine=True)
     builder = app.builder()
     first = builder.build()
     assert first.loaded == ()
     (apis / "late_module.py").write_text("def get():\n    return 1\n")
     assert len(builder.build(first).loaded) == 1
-    sys.modules.pop("late_module", None)
 
 
 def test_a_swap_of_symbolic_links_is_seen(tmp_path):
@@ -217,5 +217,3 @@ def test_the_state_tells_what_failed_and_why(apis, serve):
     assert state["errors"][0]["line"] == 1
     assert 'apifold_description_errors{file="' in api.get("/-/metrics").text
     assert "broken.yaml" in api.get("/", headers={"accept": "text/html"}).text
-
-

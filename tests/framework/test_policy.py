@@ -45,7 +45,10 @@ texts = some.recursive(
     max_leaves=8,
 )
 callers = some.builds(
-    Caller, user=some.sampled_from(("ada", "bob")), project=some.sampled_from(("lab", "ops")), roles=some.frozensets(some.sampled_from(ROLES))
+    Caller,
+    user=some.sampled_from(("ada", "bob")),
+    project=some.sampled_from(("lab", "ops")),
+    roles=some.frozensets(some.sampled_from(ROLES)),
 )
 targets = some.fixed_dictionaries(
     {"user_id": some.sampled_from(("ada", "bob")), "project_id": some.sampled_from(("lab", "ops"))},
@@ -59,7 +62,12 @@ targets = some.fixed_dictionaries(
 
 
 @settings(max_examples=400, deadline=None)
-@given(text=texts, other=some.sampled_from([check for check in CHECKS if check != "rule:other"]), caller=callers, target=targets)
+@given(
+    text=texts,
+    other=some.sampled_from([check for check in CHECKS if check != "rule:other"]),
+    caller=callers,
+    target=targets,
+)
 def test_every_rule_decides_as_oslo_policy_does(text, other, caller, target):
     ours = Policy({"it": text, "other": other}).rule("it")(caller, target)
     enforcer = oslo.Enforcer(cfg.ConfigOpts(), use_conf=False)

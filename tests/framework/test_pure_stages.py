@@ -54,7 +54,8 @@ def test_yaml_is_read_as_json_would_be(text, value):
 
 words = some.text(some.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=5)
 data = some.recursive(
-    some.none() | some.booleans() | some.integers() | words, lambda inner: some.lists(inner, max_size=3) | some.dictionaries(words, inner, max_size=3)
+    some.none() | some.booleans() | some.integers() | words,
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(words, inner, max_size=3),
 )
 
 
@@ -74,7 +75,10 @@ def test_any_text_is_read_or_refused_with_its_place(text):
             assert all(error.file == name and error.message for error in errors.errors)
 
 
-@pytest.mark.parametrize(("pointer", "line"), [("", 1), ("/a", 1), ("/b", 2), ("/b/c", 3), ("/b/c/1", 5), ("/b/x~1y", 6), ("/b/nope", 2), ("/zzz", 1)])
+@pytest.mark.parametrize(
+    ("pointer", "line"),
+    [("", 1), ("/a", 1), ("/b", 2), ("/b/c", 3), ("/b/c/1", 5), ("/b/x~1y", 6), ("/b/nope", 2), ("/zzz", 1)],
+)
 def test_a_pointer_has_its_line(pointer, line):
     assert marked.line("a: 1\nb:\n  c:\n    - 1\n    - 2\n  x/y: 3\n", pointer) == line
 
@@ -82,9 +86,15 @@ def test_a_pointer_has_its_line(pointer, line):
 # Query strings and cookies
 
 
-@given(some.dictionaries(some.text(min_size=1, max_size=5), some.lists(some.text(max_size=5), min_size=1, max_size=3), max_size=4))
+@given(
+    some.dictionaries(
+        some.text(min_size=1, max_size=5), some.lists(some.text(max_size=5), min_size=1, max_size=3), max_size=4
+    )
+)
 def test_a_query_is_read_as_it_was_written(fields):
-    raw = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, values in fields.items() for value in values)
+    raw = "&".join(
+        f"{quote(name, safe='')}={quote(value, safe='')}" for name, values in fields.items() for value in values
+    )
     assert parse_query(raw) == fields
 
 
@@ -198,7 +208,12 @@ def test_each_style_is_read(schema, style, explode, fields, value):
     assert coerce(schema, fields, style=style, explode=explode) == value
 
 
-@given(some.lists(some.integers(), min_size=1, max_size=5), some.sampled_from([("form", True, None), ("form", False, ","), ("pipeDelimited", False, "|"), ("simple", False, ",")]))
+@given(
+    some.lists(some.integers(), min_size=1, max_size=5),
+    some.sampled_from(
+        [("form", True, None), ("form", False, ","), ("pipeDelimited", False, "|"), ("simple", False, ",")]
+    ),
+)
 def test_a_list_is_read_as_it_was_written(values, how):
     style, explode, separator = how
     texts = [str(value) for value in values]
@@ -206,9 +221,19 @@ def test_a_list_is_read_as_it_was_written(values, how):
     assert coerce(LIST, fields, style=style, explode=explode) == values
 
 
-@given(some.text(max_size=20), some.sampled_from(["integer", "number", "boolean", "array", "object", "string"]), some.sampled_from(["form", "deepObject", "label", "matrix", "simple"]), some.booleans())
+@given(
+    some.text(max_size=20),
+    some.sampled_from(["integer", "number", "boolean", "array", "object", "string"]),
+    some.sampled_from(["form", "deepObject", "label", "matrix", "simple"]),
+    some.booleans(),
+)
 def test_any_text_is_coerced_without_an_exception(text, kind, style, explode):
-    coerce({"type": kind, "items": {"type": "integer"}, "properties": {"a": {"type": "integer"}}}, {"p": [text], f"p[{text}]": [text]}, style=style, explode=explode)
+    coerce(
+        {"type": kind, "items": {"type": "integer"}, "properties": {"a": {"type": "integer"}}},
+        {"p": [text], f"p[{text}]": [text]},
+        style=style,
+        explode=explode,
+    )
 
 
 # Routes
@@ -217,7 +242,10 @@ segments = some.lists(some.sampled_from(["a", "b", "{x}", "{y}.json", "c"]), min
 
 
 @settings(max_examples=300)
-@given(some.lists(segments, min_size=1, max_size=8), some.lists(some.sampled_from(["a", "b", "c", "d", "d.json"]), min_size=1, max_size=4))
+@given(
+    some.lists(segments, min_size=1, max_size=8),
+    some.lists(some.sampled_from(["a", "b", "c", "d", "d.json"]), min_size=1, max_size=4),
+)
 def test_a_path_finds_a_template_that_fits_it_or_none_does(templates, path):
     table = Table()
     shapes = {}
@@ -240,7 +268,8 @@ def test_a_path_finds_a_template_that_fits_it_or_none_does(templates, path):
 
 def fits(shape, path):
     return len(shape) == len(path) and all(
-        part == given or part == "{}" or (part == "{}.json" and given.endswith(".json") and given != ".json") for part, given in zip(shape, path, strict=True)
+        part == given or part == "{}" or (part == "{}.json" and given.endswith(".json") and given != ".json")
+        for part, given in zip(shape, path, strict=True)
     )
 
 
@@ -259,8 +288,16 @@ def test_a_method_is_looked_for_in_every_template_that_fits():
 # Values from schemas
 
 leaves = some.one_of(
-    some.builds(lambda low, size: {"type": "integer", "minimum": low, "maximum": low + size}, some.integers(-50, 50), some.integers(0, 9)),
-    some.builds(lambda low, size: {"type": "string", "minLength": low, "maxLength": low + size}, some.integers(0, 9), some.integers(0, 9)),
+    some.builds(
+        lambda low, size: {"type": "integer", "minimum": low, "maximum": low + size},
+        some.integers(-50, 50),
+        some.integers(0, 9),
+    ),
+    some.builds(
+        lambda low, size: {"type": "string", "minLength": low, "maxLength": low + size},
+        some.integers(0, 9),
+        some.integers(0, 9),
+    ),
     some.sampled_from(
         [
             {"type": "boolean"},
@@ -283,11 +320,27 @@ leaves = some.one_of(
 def compound(inner):
     members = some.dictionaries(some.sampled_from("abc"), inner, max_size=3)
     return some.one_of(
-        some.builds(lambda item, least: {"type": "array", "items": item, "minItems": least}, inner, some.integers(0, 2)),
-        members.map(lambda found: {"type": "object", "properties": found, "required": sorted(found), "additionalProperties": False}),
+        some.builds(
+            lambda item, least: {"type": "array", "items": item, "minItems": least}, inner, some.integers(0, 2)
+        ),
+        members.map(
+            lambda found: {
+                "type": "object",
+                "properties": found,
+                "required": sorted(found),
+                "additionalProperties": False,
+            }
+        ),
         members.map(lambda found: {"type": "object", "properties": found, "minProperties": 1}),
         some.lists(inner, min_size=1, max_size=3).map(lambda found: {"anyOf": found}),
-        some.tuples(members, members).map(lambda both: {"allOf": [{"type": "object", "properties": both[0]}, {"type": "object", "properties": {f"x{name}": one for name, one in both[1].items()}}]}),
+        some.tuples(members, members).map(
+            lambda both: {
+                "allOf": [
+                    {"type": "object", "properties": both[0]},
+                    {"type": "object", "properties": {f"x{name}": one for name, one in both[1].items()}},
+                ]
+            }
+        ),
     )
 
 
@@ -305,16 +358,36 @@ def test_a_made_value_fits_its_schema(schema):
 def test_a_schema_that_needs_itself_without_end_is_refused():
     schemas = {"A": {"type": "object", "required": ["a"], "properties": {"a": {"$ref": "A"}}}}
     with pytest.raises(CannotGenerate, match="without end"):
-        generate({"$ref": "A"}, lambda schema: schemas.get(schema.get("$ref"), schema) if isinstance(schema, dict) else schema)
+        generate(
+            {"$ref": "A"},
+            lambda schema: schemas.get(schema.get("$ref"), schema) if isinstance(schema, dict) else schema,
+        )
 
 
 def test_a_schema_that_may_contain_itself_ends():
     schemas = {"A": {"type": "object", "properties": {"name": {"type": "string"}, "next": {"$ref": "A"}}}}
-    value = generate({"$ref": "A"}, lambda schema: schemas.get(schema.get("$ref"), schema) if isinstance(schema, dict) else schema)
+    value = generate(
+        {"$ref": "A"}, lambda schema: schemas.get(schema.get("$ref"), schema) if isinstance(schema, dict) else schema
+    )
     assert value["name"] == "name"
 
 
-@pytest.mark.parametrize("pattern", ["^[A-Z]{2}[0-9]{4}$", "a+b?", r"^\d{3}-\w+$", "^(foo|bar)$", "^[^a]$", r"^(a)\1$", "^a.c$", "x{2,4}$", r"^\S+@\S+\.com$", "^$", ""])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "^[A-Z]{2}[0-9]{4}$",
+        "a+b?",
+        r"^\d{3}-\w+$",
+        "^(foo|bar)$",
+        "^[^a]$",
+        r"^(a)\1$",
+        "^a.c$",
+        "x{2,4}$",
+        r"^\S+@\S+\.com$",
+        "^$",
+        "",
+    ],
+)
 def test_a_text_is_made_for_a_pattern(pattern):
     assert jsonschema_rs.Draft202012Validator({"pattern": pattern}).is_valid(next(matching(pattern)))
 
@@ -350,5 +423,3 @@ def test_merge_patch_does_as_its_rfc_shows(thing, patch, result):
 def test_a_selection_keeps_what_it_names():
     thing = {"a": 1, "b": {"c": 2, "d": 3}, "e": [{"f": 1, "g": 2}]}
     assert select(thing, {"a": {}, "b": {"c": {}}, "e": {"f": {}}, "z": {}}) == {"a": 1, "b": {"c": 2}, "e": [{"f": 1}]}
-
-

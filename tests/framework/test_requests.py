@@ -91,10 +91,6 @@ def forms():
 def api(write, serve):
     def make(extension: str = "{}", **settings):
         folder = write(api_yaml=API.replace("{EXTENSION}", extension), handlers_py=HANDLERS)
-        import sys
-
-        sys.modules.pop("handlers", None)
-        sys.path[:] = [path for path in sys.path if "pytest-" not in path]
         return serve(folder, **settings)
 
     return make
@@ -108,7 +104,10 @@ def told(answer):
 
 
 def test_everything_wrong_is_told_at_once(api):
-    answer = api("{unknown: reject}").post("/things/0?limit=x&filter[a]=y&filter[b]=1&extra=1", json={"name": "", "size": "big", "sub": {"nme": 1}, "odd/one": 1})
+    answer = api("{unknown: reject}").post(
+        "/things/0?limit=x&filter[a]=y&filter[b]=1&extra=1",
+        json={"name": "", "size": "big", "sub": {"nme": 1}, "odd/one": 1},
+    )
     assert answer.status == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert told(answer) == {
@@ -140,7 +139,9 @@ def test_read_only_members_are_dropped_or_refused_with_their_reason(api):
 
 @pytest.mark.parametrize(("unknown", "status"), [("reject", 400), ("strip", 201), ("allow", 201)])
 def test_unknown_members_are_treated_as_the_setting_says(api, unknown, status):
-    answer = api(f"{{unknown: {unknown}}}").post("/things/7", headers={"x-level": "1"}, json={"name": "a", "more": 1, "sub": {"name": "b", "more": 1}})
+    answer = api(f"{{unknown: {unknown}}}").post(
+        "/things/7", headers={"x-level": "1"}, json={"name": "a", "more": 1, "sub": {"name": "b", "more": 1}}
+    )
     assert answer.status == status
     if unknown == "strip":
         assert "more" not in answer.json
@@ -154,14 +155,27 @@ def test_parts_of_a_composition_do_not_refuse_each_other(api):
     strict = api("{unknown: reject}")
     assert strict.post("/things/7", headers={"x-level": "1"}, json=good).status == 201
     bad = {"name": "a", "based": {"kind": "k", "nope": 1}}
-    assert told(strict.post("/things/7", headers={"x-level": "1"}, json=bad)) == {("body", "/based/nope"): "is not a known member"}
+    assert told(strict.post("/things/7", headers={"x-level": "1"}, json=bad)) == {
+        ("body", "/based/nope"): "is not a known member"
+    }
 
 
 def test_forms_and_text_are_bodies_too(api):
-    sent = api().post("/things/7", body=b"name=a%20b&size=4", headers={"x-level": "1", "content-type": "application/x-www-form-urlencoded"})
+    sent = api().post(
+        "/things/7",
+        body=b"name=a%20b&size=4",
+        headers={"x-level": "1", "content-type": "application/x-www-form-urlencoded"},
+    )
     assert sent.json == {"name": "a b", "size": 4, "id": 7}
-    assert api().post("/things/7", body=b"hello", headers={"x-level": "1", "content-type": "text/plain; charset=utf-8"}).json["name"] == "hello"
-    assert api().post("/things/7", body=b"too long", headers={"x-level": "1", "content-type": "text/plain"}).status == 400
+    assert (
+        api()
+        .post("/things/7", body=b"hello", headers={"x-level": "1", "content-type": "text/plain; charset=utf-8"})
+        .json["name"]
+        == "hello"
+    )
+    assert (
+        api().post("/things/7", body=b"too long", headers={"x-level": "1", "content-type": "text/plain"}).status == 400
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,15 +199,25 @@ def test_a_body_that_is_not_json_is_a_400(api, body, says):
 def test_statuses_have_their_headers(api):
     served = api(max_body_bytes=100)
     other = served.post("/things/7", body=b"x", headers={"x-level": "1", "content-type": "image/png"})
-    assert (other.status, other.headers["accept"]) == (415, "application/json, application/x-www-form-urlencoded, text/plain")
-    assert served.post("/things/7", body=b"{}", headers={"x-level": "1", "content-type": "application/json; charset=latin-1"}).status == 415
+    assert (other.status, other.headers["accept"]) == (
+        415,
+        "application/json, application/x-www-form-urlencoded, text/plain",
+    )
+    assert (
+        served.post(
+            "/things/7", body=b"{}", headers={"x-level": "1", "content-type": "application/json; charset=latin-1"}
+        ).status
+        == 415
+    )
     wrong = served.put("/things/7", json={})
     assert (wrong.status, wrong.headers["allow"]) == (405, "POST")
     assert served.get("/forms", headers={"accept": "image/png"}).status == 406
     assert served.post("/things/7", headers={"x-level": "1"}, json={"name": "a" * 200}).status == 413
     assert served.get("/nope").status == 404
     assert served.get("/things/%ff").status == 400
-    assert served.post("/things/7", headers={"x-level": "1"}).json["errors"] == [{"in": "body", "pointer": "", "detail": "is missing"}]
+    assert served.post("/things/7", headers={"x-level": "1"}).json["errors"] == [
+        {"in": "body", "pointer": "", "detail": "is missing"}
+    ]
 
 
 def test_the_client_gets_the_form_it_likes_best(api):
@@ -238,7 +262,10 @@ def test_in_log_mode_a_request_goes_on_and_is_counted(api, caplog):
         answer = served.post("/things/0?extra=1", headers={"x-level": "1"}, json={"name": "", "more": 1})
     assert answer.status == 201
     assert "/more: is not a known member" in caplog.text
-    assert 'apifold_would_refuse_total{api="api",direction="request",operation="handlers.make"} 1.0' in served.get("/-/metrics").text
+    assert (
+        'apifold_would_refuse_total{api="api",direction="request",operation="handlers.make"} 1.0'
+        in served.get("/-/metrics").text
+    )
 
 
 def test_in_off_mode_nobody_looks(api, caplog):
@@ -248,17 +275,25 @@ def test_in_off_mode_nobody_looks(api, caplog):
 
 
 def test_hundreds_of_mistakes_are_told_as_a_hundred(api):
-    answer = api("{unknown: reject}").post("/things/7", headers={"x-level": "1"}, json={"name": "a", **{f"m{number}": 1 for number in range(500)}})
+    answer = api("{unknown: reject}").post(
+        "/things/7", headers={"x-level": "1"}, json={"name": "a", **{f"m{number}": 1 for number in range(500)}}
+    )
     assert len(answer.json["errors"]) == 100
 
 
 @pytest.mark.parametrize(
     ("dialect", "shape"),
     [
-        ("problem", {"type": "about:blank", "title": "Not found", "status": 404, "detail": "Nothing is served at this path."}),
+        (
+            "problem",
+            {"type": "about:blank", "title": "Not found", "status": 404, "detail": "Nothing is served at this path."},
+        ),
         ("message", {"message": "Nothing is served at this path."}),
         ("openstack", {"itemNotFound": {"code": 404, "message": "Nothing is served at this path."}}),
-        ('{template: {error: {code: "{status}", text: "{status}: {detail}"}}}', {"error": {"code": 404, "text": "404: Nothing is served at this path."}}),
+        (
+            '{template: {error: {code: "{status}", text: "{status}: {detail}"}}}',
+            {"error": {"code": 404, "text": "404: Nothing is served at this path."}},
+        ),
     ],
 )
 def test_every_fault_speaks_the_dialect_of_its_api(api, dialect, shape):
@@ -266,13 +301,21 @@ def test_every_fault_speaks_the_dialect_of_its_api(api, dialect, shape):
     assert json.loads(served.get("/nope").body) == shape
     for answer in (served.delete("/plain"), served.get("/answers/crash"), served.post("/things/0", json={})):
         assert answer.json.keys() == shape.keys() or dialect in ("openstack", "problem")
-        assert answer.headers["content-type"] == ("application/problem+json" if dialect == "problem" else "application/json")
+        assert answer.headers["content-type"] == (
+            "application/problem+json" if dialect == "problem" else "application/json"
+        )
 
 
 def test_a_dialect_may_have_its_own_statuses(api):
-    served = api('{errors: {template: {m: "{message}"}, statuses: {Invalid: 422}, media_type: application/vnd.ours+json}}')
+    served = api(
+        '{errors: {template: {m: "{message}"}, statuses: {Invalid: 422}, media_type: application/vnd.ours+json}}'
+    )
     answer = served.post("/things/0", headers={"x-level": "1"}, json={"name": "a"})
-    assert (answer.status, answer.headers["content-type"], answer.json) == (422, "application/vnd.ours+json", {"m": "id: must be at least 1"})
+    assert (answer.status, answer.headers["content-type"], answer.json) == (
+        422,
+        "application/vnd.ours+json",
+        {"m": "id: must be at least 1"},
+    )
 
 
 def test_head_is_get_without_a_body(api):

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from apifold.errors import Conflict, DescriptionErrors, Invalid, NotFound, PreconditionFailed, SettingsError, Unprocessable
+from apifold.errors import (
+    Conflict,
+    DescriptionErrors,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    SettingsError,
+    Unprocessable,
+)
 from apifold.store import Collection, CollectionSpec, Database, KeptAnswers, Query, migrate, open_database
 
 SPEC = CollectionSpec(unique=("name",), filterable=("name", "size", "up"), sortable=("name", "size"))
@@ -124,7 +132,14 @@ def test_filters_leave_what_fits(hosts, filters, names):
 
 
 @pytest.mark.parametrize(
-    ("sort", "names"), [((), "abcd"), ((("name", True),), "dcba"), ((("size", False),), "abcd"), ((("size", True), ("name", True)), "cbad"), ((("created_at", True),), "dcba")]
+    ("sort", "names"),
+    [
+        ((), "abcd"),
+        ((("name", True),), "dcba"),
+        ((("size", False),), "abcd"),
+        ((("size", True), ("name", True)), "cbad"),
+        ((("created_at", True),), "dcba"),
+    ],
 )
 @pytest.mark.parametrize("limit", [1, 2, 3, 10])
 def test_pages_hold_everything_once_in_its_order(hosts, sort, names, limit):
@@ -224,7 +239,13 @@ def test_an_abandoned_key_is_free_again(database):
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(bodies=some.lists(some.fixed_dictionaries({}, optional={"size": some.integers(-5, 5), "name": some.text(max_size=3)}), max_size=12), limit=some.integers(1, 5), descending=some.booleans())
+@given(
+    bodies=some.lists(
+        some.fixed_dictionaries({}, optional={"size": some.integers(-5, 5), "name": some.text(max_size=3)}), max_size=12
+    ),
+    limit=some.integers(1, 5),
+    descending=some.booleans(),
+)
 def test_pages_of_any_documents_hold_everything_once(tmp_path_factory, bodies, limit, descending):
     database = open_database("sqlite://")
     try:
@@ -242,7 +263,12 @@ def test_pages_of_any_documents_hold_everything_once(tmp_path_factory, bodies, l
 
 
 def fill(collection):
-    for body in ({"name": "a", "size": 1, "up": True}, {"name": "b", "size": 2, "up": False}, {"name": "c", "size": 2}, {"name": "d"}):
+    for body in (
+        {"name": "a", "size": 1, "up": True},
+        {"name": "b", "size": 2, "up": False},
+        {"name": "c", "size": 2},
+        {"name": "d"},
+    ):
         collection.create(body)
 
 

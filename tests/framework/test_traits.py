@@ -33,7 +33,7 @@ paths:
       requestBody: {required: true, content: {application/json: {schema: {$ref: "#/components/schemas/Note"}}}}
       responses: {"200": {description: ok}}
     patch:
-      operationId: put_note
+      operationId: notes_handlers.put_note
       x-apifold: {traits: [etag, json-patch, merge-patch]}
       responses: {"200": {description: ok}}
 components:
@@ -78,11 +78,7 @@ def put_note(id, body, expected):
 
 @pytest.fixture
 def api(write, serve):
-    import sys
-
-    folder = write(api_yaml=API.replace("operationId: put_note\n      x-apifold: {traits: [etag", "operationId: notes_handlers.put_note\n      x-apifold: {traits: [etag"), notes_handlers_py=HANDLERS)
-    sys.modules.pop("notes_handlers", None)
-    sys.path[:] = [path for path in sys.path if "pytest-" not in path]
+    folder = write(api_yaml=API, notes_handlers_py=HANDLERS)
     return serve(folder)
 
 
@@ -112,15 +108,25 @@ def test_a_change_must_say_what_it_is_based_on(api):
 def test_only_the_members_that_are_named_are_sent(api):
     assert api.get("/notes/a?only=text,owner.name").json == {"text": "one", "owner": {"name": "ada"}}
     assert api.get("/notes/a?only=nope").json == {}
-    assert {one["name"] for one in api.get("/openapi.json").json["paths"]["/notes/{id}"]["get"]["parameters"]} == {"only"}
+    assert {one["name"] for one in api.get("/openapi.json").json["paths"]["/notes/{id}"]["get"]["parameters"]} == {
+        "only"
+    }
 
 
 @pytest.mark.parametrize(
     ("patch", "status", "text"),
     [
         ([{"op": "replace", "path": "/text", "value": "two"}], 200, "two"),
-        ([{"op": "test", "path": "/text", "value": "one"}, {"op": "copy", "from": "/owner/name", "path": "/text"}], 200, "ada"),
-        ([{"op": "replace", "path": "/text", "value": "two"}, {"op": "test", "path": "/text", "value": "three"}], 409, "one"),
+        (
+            [{"op": "test", "path": "/text", "value": "one"}, {"op": "copy", "from": "/owner/name", "path": "/text"}],
+            200,
+            "ada",
+        ),
+        (
+            [{"op": "replace", "path": "/text", "value": "two"}, {"op": "test", "path": "/text", "value": "three"}],
+            409,
+            "one",
+        ),
         ([{"op": "remove", "path": "/nope"}], 422, "one"),
         ([{"op": "replace", "path": "/text", "value": "much too long"}], 400, "one"),
         ([{"op": "remove", "path": "/text"}], 400, "one"),
@@ -139,7 +145,9 @@ def test_a_json_patch_is_carried_out_whole_or_not_at_all(api, patch, status, tex
 
 
 def test_a_patch_that_would_grow_without_end_is_stopped(api):
-    grow = [{"op": "add", "path": "/tags", "value": ["x" * 1000] * 10}] + [{"op": "copy", "from": "/tags", "path": "/tags/-"}] * 40
+    grow = [{"op": "add", "path": "/tags", "value": ["x" * 1000] * 10}] + [
+        {"op": "copy", "from": "/tags", "path": "/tags/-"}
+    ] * 40
     assert api.patch("/notes/a", body=json.dumps(grow).encode(), headers=JSON_PATCH).status == 422
 
 
@@ -147,12 +155,18 @@ def test_a_merge_patch_sets_and_removes(api):
     answer = api.patch("/notes/a", body=b'{"text": "two", "tags": null, "owner": {"mail": null}}', headers=MERGE_PATCH)
     assert answer.json == {"text": "two", "owner": {"name": "ada"}, "made": 1}
     wrong = api.patch("/notes/a", json={"text": "x"})
-    assert (wrong.status, wrong.headers["accept-patch"]) == (415, "application/json-patch+json, application/merge-patch+json")
+    assert (wrong.status, wrong.headers["accept-patch"]) == (
+        415,
+        "application/json-patch+json, application/merge-patch+json",
+    )
 
 
 def test_lists_come_in_pages_with_links(api):
     first = api.get("/notes?limit=2")
-    assert first.json == {"notes": [0, 1], "notes_links": [{"rel": "next", "href": "http://testserver/notes?offset=2&limit=2"}]}
+    assert first.json == {
+        "notes": [0, 1],
+        "notes_links": [{"rel": "next", "href": "http://testserver/notes?offset=2&limit=2"}],
+    }
     assert first.headers["link"] == '<http://testserver/notes?offset=2&limit=2>; rel="next"'
     last = api.get("/notes?limit=2&offset=4")
     assert (last.json["notes"], last.headers["link"]) == ([4], '<http://testserver/notes?offset=2&limit=2>; rel="prev"')
@@ -201,7 +215,9 @@ def test_a_model_file_is_a_whole_api(write, serve):
     assert api.get(where).json == made.json
     tag = api.get(where).headers["etag"]
     assert api.get(where, headers={"if-none-match": tag}).status == 304
-    changed = api.patch(where, body=b'[{"op": "replace", "path": "/status", "value": "down"}]', headers={**JSON_PATCH, "if-match": tag})
+    changed = api.patch(
+        where, body=b'[{"op": "replace", "path": "/status", "value": "down"}]', headers={**JSON_PATCH, "if-match": tag}
+    )
     assert changed.json["status"] == "down"
     assert api.put(where, json={"name": "b"}, headers={"if-match": tag}).status == 412
     assert api.put(where, json=changed.json | {"name": "b"}).json["name"] == "b"
@@ -255,7 +271,8 @@ def test_a_model_file_may_be_bound_to_rules(write, serve, tmp_path):
     tokens.chmod(0o600)
     folder = write(
         apis__hosts_model_yaml=MODEL + "policy: inventory\n",
-        apis__policy_yaml='"inventory:list": "role:reader or role:admin"\n' + "".join(f'"inventory:{name}": "role:admin"\n' for name in ("create", "read", "replace", "patch", "delete")),
+        apis__policy_yaml='"inventory:list": "role:reader or role:admin"\n'
+        + "".join(f'"inventory:{name}": "role:admin"\n' for name in ("create", "read", "replace", "patch", "delete")),
     )
     api = serve(folder / "apis", auth="tokens", tokens=str(tokens))
     reader, boss = {"authorization": "Bearer reader"}, {"x-auth-token": "boss"}
