@@ -54,7 +54,8 @@ def read(text: str, name: str) -> Any:
         if error.context_mark and mark.line >= len(text.splitlines()):
             mark = error.context_mark  # what was never closed is to be mended where it was opened
         what = " ".join(part for part in (error.context, error.problem) if part)
-        raise _refused(name, mark.line + 1 if mark else 0, f"this is not YAML: {what}", _hint(text, mark)) from None
+        at = min(mark.line + 1, max(1, len(text.splitlines()))) if mark else 0
+        raise _refused(name, at, f"this is not YAML: {what}", _hint(text, mark)) from None
     except yaml.YAMLError as error:
         raise _refused(name, 0, f"this is not YAML: {error}", "save the file as UTF-8 text") from None
     except RecursionError:
