@@ -90,11 +90,13 @@ class Application:
                 and no process of this server has started before.
         """
         if self._running is None:
-            self._counters = Counters(self.shared / f"{os.getpid()}.counts" if self.shared else None)
-            self._running = Running(self.builder(), Observers((self._counters.hear, logs.hear)))
+            builder = self.builder()
+            generation = builder.build()
             started = self.shared is not None and (self.shared / "started").exists()
             if not self.settings.quarantine and not started:
-                self._refuse_errors(self._running.generation)
+                self._refuse_errors(generation)
+            self._counters = Counters(self.shared / f"{os.getpid()}.counts" if self.shared else None)
+            self._running = Running(builder, generation, Observers((self._counters.hear, logs.hear)))
         return self._running.generation
 
     async def start(self) -> None:

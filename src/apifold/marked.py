@@ -51,7 +51,7 @@ def read(text: str, name: str) -> Any:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        if error.context_mark and mark.line >= len(text.splitlines()):
+        if error.context_mark and mark and mark.line >= len(text.splitlines()):
             mark = error.context_mark  # what was never closed is to be mended where it was opened
         what = " ".join(part for part in (error.context, error.problem) if part)
         at = min(mark.line + 1, max(1, len(text.splitlines()))) if mark else 0

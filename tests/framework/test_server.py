@@ -288,7 +288,7 @@ def test_a_drain_lets_what_runs_finish():
             running = asyncio.create_task(exchange(port, b"GET /sleep HTTP/1.1\r\nHost: h\r\n\r\n"))
             idle = asyncio.create_task(exchange(port, GET % b""))
             await asyncio.sleep(0.03)
-            await hub.drain(2)
+            await hub.drain(0.4)
             return await running, await idle
 
     (raw, closed), (_, idle_closed) = asyncio.run(run())

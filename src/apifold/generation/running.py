@@ -20,14 +20,16 @@ class Running:
 
     Args:
         builder: builds generations.
+        first: the generation to begin with.
         observers: are told of swaps, errors and requests.
     """
 
-    def __init__(self, builder: Builder, observers: Observers) -> None:
+    def __init__(self, builder: Builder, first: Generation, observers: Observers) -> None:
         self.builder = builder
         self.observers = observers
         self.since = time.time()
-        self.generation: Generation = self._built(None)
+        self.generation = first
+        self._tell(first, 0.0)
 
     async def answer(self, request: Request) -> Response:
         """The response to a request, on the generation that is in place when it begins."""
@@ -41,19 +43,20 @@ class Running:
             swapped: called after each swap.
         """
         async for _ in watch.changes():
-            self.generation = await asyncio.to_thread(self._built, self.generation)
-            self.since = time.time()
-            swapped()
+            began = time.perf_counter()
+            generation = await asyncio.to_thread(self.builder.build, self.generation)
+            changed = generation.id != self.generation.id
+            self.generation = generation
+            if changed:
+                self.since = time.time()
+                self._tell(generation, time.perf_counter() - began)
+                swapped()
 
-    def _built(self, before: Generation | None) -> Generation:
-        began = time.perf_counter()
-        generation = self.builder.build(before)
-        if before is None or generation.id != before.id:
-            self.observers.tell(Swapped(generation.id, len(generation.loaded), time.perf_counter() - began))
-            served = {one.path for one in generation.loaded}
-            for file, errors in generation.errors.items():
-                self.observers.tell(Quarantined(str(file), errors, file in served))
-        return generation
+    def _tell(self, generation: Generation, seconds: float) -> None:
+        self.observers.tell(Swapped(generation.id, len(generation.loaded), seconds))
+        served = {one.path for one in generation.loaded}
+        for file, errors in generation.errors.items():
+            self.observers.tell(Quarantined(str(file), errors, file in served))
 
 
 def files_of(generation: Generation, policy: str) -> set[Path]:

@@ -17,6 +17,10 @@ SWEEP_SECONDS = 0.25
 """How often connections are held against their deadlines. One timer for all of them costs less than one for each."""
 
 
+LINGER_SECONDS = 1.0
+"""How long a connection at rest may still send a request when its worker stops."""
+
+
 class Connection(Protocol):
     """What the hub knows of a connection."""
 
@@ -65,18 +69,30 @@ class Hub:
             self._empty.set()
 
     async def drain(self, seconds: float) -> None:
-        """Let running requests finish, at most so long; close everything that is left."""
+        """Let running requests finish, at most so long; close everything that is left.
+
+        A connection at rest may have its next request on the way already, so it is given a moment: that request is
+        answered, and told that it is the last.
+        """
         self.draining = True
-        for connection in tuple(self.connections):
-            connection.drain()
-        self._empty.clear()
-        if self.connections:
-            try:
-                await asyncio.wait_for(self._empty.wait(), seconds)
-            except TimeoutError:
+        if not await self._emptied(min(LINGER_SECONDS, seconds)):
+            for connection in tuple(self.connections):
+                connection.drain()
+            if not await self._emptied(seconds):
                 for connection in tuple(self.connections):
                     connection.abort()
         self.close()
+
+    async def _emptied(self, seconds: float) -> bool:
+        """Whether every connection is gone within so many seconds."""
+        self._empty.clear()
+        if not self.connections:
+            return True
+        try:
+            await asyncio.wait_for(self._empty.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     def close(self) -> None:
         """Stop the timer."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 from gunicorn.app.base import BaseApplication
+from gunicorn.errors import HaltServer
 
 from apifold.application import Application
 from apifold.errors import SettingsError
@@ -39,7 +40,12 @@ def serve(settings: Settings, application: Application) -> None:
     owner = os.getpid()
     try:
         _Arbiter(settings, application, listener).run()
+    except HaltServer:
+        # More than one worker could not boot: the second one's end interrupts the stop that the first one's began.
+        raise SystemExit(1) from None
     except SystemExit as end:
+        if os.getpid() != owner:
+            raise
         raise SystemExit(1 if end.code else 0) from None
     finally:
         if os.getpid() == owner:

@@ -92,8 +92,6 @@ class HttpProtocol(asyncio.Protocol):
             return
         self.hub.connections.add(self)
         self.deadline = self.hub.clock + self.settings.header_timeout
-        if self.hub.draining:
-            self.drain()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closing = True
