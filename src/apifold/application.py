@@ -101,10 +101,11 @@ class Application:
 
     async def start(self) -> None:
         """Build, then follow changes. Raises as `build` does."""
+        # The first look comes before the first build: what changes in between must not be missed.
+        watch = Watch(self.targets, self._files, self.settings.poll)
         self.build()
         running = self.running
         if self.settings.watch:
-            watch = Watch(self.targets, lambda: files_of(running.generation, self.settings.policy), self.settings.poll)
             self._tasks.append(asyncio.create_task(running.follow(watch, self._write_state)))
         if self.shared:
             self._tasks.append(asyncio.create_task(self._tell_others()))
@@ -185,6 +186,9 @@ class Application:
     def metrics(self) -> tuple[bytes, str]:
         """The metrics of every worker."""
         return Exposition(self._counters, self.shared).text()
+
+    def _files(self) -> set[Path]:
+        return files_of(self._running.generation, self.settings.policy) if self._running else set()
 
     def _method(self, name: str) -> Method:
         made: Method = extension_points.load("apifold.auth", name)(self.settings)
