@@ -150,6 +150,7 @@ class _Expansion:
                         "type": "object",
                         "properties": {**_given(), **fields},
                         "required": ["id", "created_at", "updated_at", *required],
+                        "additionalProperties": False,
                     },
                     f"{self.model}-list": {
                         "type": "object",

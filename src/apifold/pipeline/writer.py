@@ -107,16 +107,19 @@ def compile_writer(description: Description, operation: Operation, schemas: Sche
     """The writer of an operation."""
     checkers: dict[str, Checker | None] = {}
     for status, answer in operation.answers.items():
-        described = next((content for name, content in answer.content.items() if "json" in name), None)
+        shown = next((content for name, content in answer.content.items() if "json" in name), None)
         checkers[status.upper() if "X" in status.upper() else status] = (
-            schemas.checker(described["schema"]) if described and "schema" in described else None
+            schemas.checker(shown["schema"]) if shown and "schema" in shown else None
         )
     success = (
         operation.answers.get(str(operation.success))
         or operation.answers.get("2XX")
         or operation.answers.get("default")
     )
-    offered = tuple(name for name in (success.content if success else {}) if not name.startswith("application/problem"))
+    described = success.content if success else {}
+    # A range such as `*/*` promises nothing in particular: the handler says what it is.
+    is_open = any("*" in name for name in described)
+    offered = () if is_open else tuple(name for name in described if not name.startswith("application/problem"))
     return Writer(offered, {name: (("Content-Type", name),) for name in offered}, checkers, mode)
 
 
