@@ -11,6 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 import apifold
+from apifold import extension_points
 from apifold import settings as read
 from apifold.cli.main import COMMANDS, main
 from apifold.cli.main import apifold as command_line
@@ -211,9 +212,7 @@ def test_guests_come_in_by_the_same_doors(serve, tmp_path, write):
     guarded = serve("library", auth="badge")
     assert guarded.get("/v1/books").status == 401
     assert guarded.get("/v1/books", headers={"authorization": "Bearer ada"}).status == 200
-    with pytest.raises(SettingsError, match="there are: .*handler"):
-        from apifold import extension_points
-
+    with pytest.raises(SettingsError, match="there are: collection, echo, handler, mock, static"):
         extension_points.load("apifold.bindings", "nope")
 
 
