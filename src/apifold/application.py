@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from watchfiles import PythonFilter, awatch
 
 from apifold import extension_points
 from apifold.access.method import Method
@@ -109,6 +111,8 @@ class Application:
             self._tasks.append(asyncio.create_task(running.follow(watch, self._write_state)))
         if self.shared:
             self._tasks.append(asyncio.create_task(self._tell_others()))
+            if self.settings.dev:
+                self._tasks.append(asyncio.create_task(self._follow_code()))
 
     async def stop(self) -> None:
         """Stop following, and close what is open."""
@@ -222,6 +226,12 @@ class Application:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             self._counters.write()
+
+    async def _follow_code(self) -> None:
+        """Have the workers rolled when code changes; one of them asks for it."""
+        async for _ in awatch(*{target.directory for target in self.targets}, watch_filter=PythonFilter()):
+            if os.getpid() == min(worker["pid"] for worker in self._workers()):
+                os.kill(os.getppid(), signal.SIGHUP)
 
     def _write_state(self) -> None:
         if self.shared:

@@ -77,8 +77,8 @@ class Operation:
 
     @property
     def success(self) -> int:
-        """The first described 2xx status, or 200."""
-        codes = sorted(code for code in self.answers if code[:1] == "2")
+        """The first described 2xx status, else the first 3xx, else 200."""
+        codes = sorted(code for code in self.answers if code[:1] in ("2", "3"))
         return 200 if not codes or not codes[0].isdigit() else int(codes[0])
 
 

@@ -1,0 +1,138 @@
+"""What the docs say is so: pages drawn from tables are fresh, links lead somewhere, the tutorial works."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from apifold import Settings
+from apifold.cli.main import COMMANDS
+from apifold.cli.main import apifold as command_line
+from apifold.description.extension import EXTENSION_KEYS
+from apifold.extension_points import EXTENSION_POINTS, names
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "src").rglob("README.md"),
+        *(ROOT / "bench").glob("*.md"),
+    ]
+)
+
+_spec = importlib.util.spec_from_file_location("reference_docs", ROOT / "tools" / "reference_docs.py")
+reference_docs = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(reference_docs)
+
+
+@pytest.mark.parametrize("page", reference_docs.PAGES)
+def test_a_page_drawn_from_a_table_is_fresh(page):
+    assert (ROOT / "docs" / "reference" / page).read_text() == reference_docs.PAGES[page](), (
+        "run: python tools/reference_docs.py"
+    )
+
+
+def test_every_setting_key_command_and_door_is_told():
+    everything = "\n".join(path.read_text() for path in [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
+    for field in msgspec.structs.fields(Settings):
+        assert f"`{field.name}`" in everything
+    for keys in EXTENSION_KEYS.values():
+        assert [key for key in keys if f"`{key}`" not in everything] == []
+    assert [command for command in COMMANDS if f"apifold {command}" not in everything] == []
+    for group in EXTENSION_POINTS:
+        assert f"`{group}`" in everything
+        assert [
+            name
+            for name in names(group)
+            if name not in ("library", "echo", "stamped", "terse", "badge") and name not in everything
+        ] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_readme_fits_on_a_screen_and_a_half():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 90
+
+
+def test_the_two_commands_of_the_readme_are_in_the_makefile():
+    makefile = (ROOT / "Makefile").read_text()
+    for command in re.findall(r"^    make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE):
+        assert re.search(rf"^{command}:", makefile, re.MULTILINE)
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_model_file_of_the_readme_works(tmp_path, serve):
+    text = re.search(r"(    model: host\n(?:    .*\n)+)", (ROOT / "README.md").read_text()).group(1)
+    (tmp_path / "hosts.model.yaml").write_text(re.sub(r"^    ", "", text, flags=re.MULTILINE))
+    api = serve(tmp_path)
+    assert api.post("/inventory/hosts", json={"name": "a"}).json["status"] == "up"
+
+
+def test_the_tutorial_works_step_by_step(tmp_path, serve):
+    tutorial = (ROOT / "docs" / "tutorial" / "first-api.md").read_text()
+    blocks = re.findall(r"```(\w+)\n(.*?)```", tutorial, re.DOTALL)
+    yaml_blocks = [text for kind, text in blocks if kind == "yaml"]
+    python_blocks = [text for kind, text in blocks if kind == "python"]
+    apis = tmp_path / "apis"
+    assert CliRunner().invoke(command_line, ["new", "api", "shop", "-d", str(apis)]).exit_code == 0
+    assert python_blocks[0].strip() in (apis / "shop_handlers.py").read_text()
+    first = serve(apis)
+    assert first.get("/shop/greetings/Ada").text == '{"greeting":"Hello Ada"}'
+    assert first.get(f"/shop/greetings/{'a' * 81}").status == 400
+    assert first.delete("/shop/greetings/Ada").headers["allow"] == "GET, HEAD"
+
+    (apis / "shop.yaml").write_text(
+        (apis / "shop.yaml").read_text().replace("paths:\n", f"paths:\n{yaml_blocks[0]}", 1)
+    )
+    (apis / "shop_handlers.py").write_text((apis / "shop_handlers.py").read_text() + "\n\n" + python_blocks[1])
+    import sys
+
+    sys.modules.pop("shop_handlers")
+    shutil.rmtree(apis / "__pycache__", ignore_errors=True)
+    assert CliRunner().invoke(command_line, ["check", str(apis)]).output == "no errors\n"
+    second = serve(apis)
+    assert second.post("/shop/orders", json={"item": "tea"}).text == '{"ordered":"tea","count":1}'
+    refused = second.post("/shop/orders", json={"itm": "tea", "count": 0})
+    told = msgspec.json.decode(next(text for kind, text in blocks if kind == "json"))
+    assert sorted(map(str, refused.json.pop("errors"))) == sorted(map(str, told.pop("errors")))
+    assert {key: value for key, value in refused.json.items() if key != "errors"} == told
+
+    (apis / "shop2.yaml").write_text(
+        (apis / "shop.yaml").read_text().replace("servers: [{url: /shop}]\n", yaml_blocks[1])
+    )
+    text = (apis / "shop.yaml").read_text()
+    (apis / "shop.yaml").write_text(text.replace("x-apifold:\n  handlers: shop_handlers\n", yaml_blocks[2]))
+    third = serve(apis)
+    assert third.get("/shop/greetings/Ada").json == third.get("/shop/v2/greetings/Ada").json
+    entry = next(one for one in third.get("/").json["apis"] if one["name"] == "shop")
+    assert (entry["status"], entry["successor"]) == ("DEPRECATED", "shop2")
+    (apis / "shop.yaml").unlink()
+    fourth = serve(apis)
+    assert fourth.get("/shop/greetings/Ada").status == 404
+    assert fourth.get("/shop/v2/greetings/Ada").status == 200
+
+
+def test_the_project_speaks_of_itself_alone():
+    words = re.compile(r"\b(sessions?|issue \d|pull request|/work/|pypi\.org|registry\.npmjs)\b", re.IGNORECASE)
+    for path in [
+        *PAGES,
+        *(ROOT / "src").rglob("*.py"),
+        *(ROOT / "src").rglob("*.yaml"),
+        *(ROOT / "tools").glob("*"),
+        ROOT / "Makefile",
+        ROOT / "pyproject.toml",
+    ]:
+        if path.is_file():
+            assert not words.search(path.read_text()), (path, words.search(path.read_text()))
