@@ -285,3 +285,121 @@ def test_a_deployment_changes_an_api_without_touching_its_file(write):
     off = Settings(state="", apis=read.load(None, {"apis": {"api": {"enabled": False}}}, {}).apis)
     with client(folder, settings=off) as api:
         assert api.get("/").json["apis"] == []
+
+
+def test_a_discriminator_chooses_what_is_checked(write, serve):
+    folder = write(
+        api_yaml="""
+        openapi: 3.0.3
+        info: {title: T, version: "1"}
+        paths:
+          /pets:
+            post:
+              x-apifold: {binding: mock, unknown: reject}
+              requestBody: {required: true, content: {application/json: {schema: {$ref: "#/components/schemas/Pet"}}}}
+              responses: {"200": {description: ok}}
+        components:
+          schemas:
+            Pet:
+              oneOf: [{$ref: "#/components/schemas/Cat"}, {$ref: "#/components/schemas/Dog"}]
+              discriminator: {propertyName: kind, mapping: {cat: "#/components/schemas/Cat"}}
+            Cat: {type: object, required: [kind, lives], properties: {kind: {type: string}, lives: {type: integer, nullable: true}}}
+            Dog: {type: object, required: [kind], properties: {kind: {type: string}, bark: {type: integer, minimum: 0, exclusiveMinimum: true}}}
+        """
+    )
+    api = serve(folder)
+    assert api.post("/pets", json={"kind": "cat", "lives": None}).status == 200
+    assert api.post("/pets", json={"kind": "Dog", "bark": 1}).status == 200
+
+    def told(body):
+        return [(one["pointer"], one["detail"]) for one in api.post("/pets", json=body).json["errors"]]
+
+    assert told({"kind": "cat"}) == [("/lives", "is missing")]
+    assert told({"kind": "Dog", "bark": 0}) == [("/bark", "must be more than 0")]
+    assert told({"kind": "cow"}) == [("/kind", 'must be one of "Dog", "cat"')]
+    assert ("/lives", "is missing") not in told({})
+
+
+def test_the_whole_query_may_be_one_parameter(write, serve):
+    folder = write(
+        api_yaml="""
+        openapi: 3.2.0
+        info: {title: T, version: "1"}
+        paths:
+          /x:
+            get:
+              operationId: asked.find
+              parameters:
+                - name: filter
+                  in: querystring
+                  required: true
+                  content: {application/x-www-form-urlencoded: {schema: {type: object, required: [a], properties: {a: {type: integer}, b: {type: array, items: {type: string}}}}}}
+              responses: {"200": {description: ok}}
+        """,
+        asked_py="def find(filter):\n    return filter\n",
+    )
+    api = serve(folder)
+    assert api.get("/x?a=1&b=x&b=y").json == {"a": 1, "b": ["x", "y"]}
+    assert api.get("/x?a=x").json["errors"] == [{"in": "query", "pointer": "/a", "detail": "must be an integer"}]
+    assert api.get("/x").status == 400
+
+
+MOCKED = """
+openapi: 3.1.0
+info: {title: T, version: "1"}
+paths:
+  /example: {get: {responses: {"200": {description: ok, content: {application/json: {schema: {type: integer}, example: 42}}}}}}
+  /wrong: {get: {responses: {"200": {description: ok, content: {application/json: {schema: {type: integer}, example: text}}}}}}
+  /made:
+    get:
+      operationId: not.written_yet
+      responses:
+        "202": {description: ok, content: {application/json: {schema: {$ref: "#/components/schemas/Thing"}}}}
+  /text: {get: {responses: {"200": {description: ok, content: {text/plain: {schema: {type: string, example: hello}}}}}}}
+  /gone: {delete: {responses: {"204": {description: ok}}}}
+  /moved: {get: {responses: {"302": {description: elsewhere}}}}
+components:
+  schemas:
+    Thing:
+      type: object
+      required: [id, next]
+      properties:
+        id: {type: string, format: uuid}
+        secret: {type: string, writeOnly: true}
+        next: {anyOf: [{$ref: "#/components/schemas/Thing"}, {type: "null"}]}
+        when: {type: string, format: date-time}
+"""
+
+
+def test_a_mock_answers_before_there_is_code(write, serve):
+    folder = write(api_yaml=MOCKED)
+    api = serve(folder, implementation="mock", validation_response="reject")
+    assert api.get("/example").json == 42
+    assert isinstance(api.get("/wrong").json, int)
+    made = api.get("/made")
+    assert (made.status, "secret" in made.json, made.json["when"]) == (202, False, "2026-01-01T12:00:00Z")
+    assert made.json == serve(folder, implementation="mock").get("/made").json
+    assert (api.get("/text").text, api.get("/text").headers["content-type"]) == ("hello", "text/plain")
+    assert (api.delete("/gone").status, api.delete("/gone").body) == (204, b"")
+    assert api.get("/moved").status == 302
+
+
+def test_a_static_answer_is_a_value_or_a_file(write, serve):
+    folder = write(
+        api_yaml="""
+        openapi: 3.1.0
+        info: {title: T, version: "1"}
+        paths:
+          /value: {get: {x-apifold: {binding: {static: {value: [1], headers: {X-A: b}}}}, responses: {"200": {description: ok}}}}
+          /file: {get: {x-apifold: {binding: {static: {file: page.html}}}, responses: {"200": {description: ok}}}}
+        """,
+        **{"page.html": "<p>hi</p>"},
+    )
+    api = serve(folder)
+    assert (api.get("/value").json, api.get("/value").headers["x-a"]) == ([1], "b")
+    assert (api.get("/file").text, api.get("/file").headers["content-type"]) == ("<p>hi</p>", "text/html")
+    (folder / "api.yaml").write_text((folder / "api.yaml").read_text().replace("page.html", "../../etc/passwd"))
+    from apifold.errors import DescriptionErrors
+
+    with pytest.raises(DescriptionErrors, match="no file"):
+        serve(folder).get("/file")

@@ -143,7 +143,7 @@ def _plan(
         missing = [
             name
             for name, parameter in declared.items()
-            if name not in named and parameter.where in ("path", "query") and name not in hidden
+            if name not in named and parameter.where in ("path", "query", "querystring") and name not in hidden
         ]
         errors += [
             (

@@ -50,6 +50,7 @@ class Reader:
     Attributes:
         captures: names of the path's variables, in the order of the path.
         path, query, headers, cookies: the parameters, by place.
+        querystring: the parameter that is the whole query (OpenAPI 3.2, 4.12), with how it is decoded.
         known: names that a query string may have; None where it may have any.
         contents: the body by media type; empty where the operation takes none.
         required: whether it must have a body.
@@ -61,6 +62,7 @@ class Reader:
     query: tuple[Input, ...]
     headers: tuple[Input, ...]
     cookies: tuple[Input, ...]
+    querystring: tuple[tuple[Input, Decode], ...]
     known: frozenset[str] | None
     deep: tuple[str, ...]
     contents: Mapping[str, Content]
@@ -88,6 +90,8 @@ class Reader:
                 problems += [
                     Problem("query", f"/{name}", "is not a known parameter") for name in fields if not self._knows(name)
                 ]
+        for one, decode in self.querystring:
+            self._read_querystring(one, decode, request, arguments, problems)
         if self.headers:
             headers = request.headers
             _take(
@@ -106,6 +110,19 @@ class Reader:
 
     def _knows(self, name: str) -> bool:
         return self.known is None or name in self.known or (name.partition("[")[0] in self.deep and "[" in name)
+
+    @staticmethod
+    def _read_querystring(
+        one: Input, decode: Decode, request: Request, arguments: dict[str, Any], problems: list[Problem]
+    ) -> None:
+        if not request.query:
+            if one.required:
+                problems.append(Problem("query", "", "is missing"))
+            return
+        value = decode(request.query.encode(), "")
+        if one.checker is not None:
+            problems += one.checker.problems(value, "query")
+        arguments[one.argument] = value
 
     def _read_body(self, request: Request, arguments: dict[str, Any], problems: list[Problem]) -> None:
         raw = request.body
@@ -182,6 +199,10 @@ def compile_reader(
         query=tuple(places["query"]),
         headers=tuple(places["header"]),
         cookies=tuple(places["cookie"]),
+        querystring=tuple(
+            (one, decoder(parameter.media, {"schema": parameter.schema}, description.resolve))
+            for one, parameter in zip(places["querystring"], _whole_queries(operation), strict=True)
+        ),
         known=frozenset(known) if unknown == "reject" and not places["querystring"] else None,
         deep=tuple(deep),
         contents={
@@ -228,6 +249,10 @@ def _content(
         shape = compile_shaper(schema, description.schemas, strip=unknown == "strip")
     checker = schemas.checker(schema) if schema is not None and (is_data or media.startswith("text/")) else None
     return Content(decoder(media, described, description.resolve), shape, checker, has_files="multipart" in media)
+
+
+def _whole_queries(operation: Operation) -> list[Parameter]:
+    return [parameter for parameter in operation.parameters if parameter.where == "querystring"]
 
 
 def _captures(path: str) -> list[str]:

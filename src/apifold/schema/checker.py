@@ -8,7 +8,8 @@ import jsonschema_rs
 
 from apifold.description.walk import Schema, map_root_schemas, map_schema, root_schemas, subschemas
 from apifold.errors import Problem
-from apifold.schema.messages import describe
+from apifold.schema.members import is_described
+from apifold.schema.messages import UNKNOWN, describe
 from apifold.schema.projection import Side, closed, part, without_hidden
 
 MAX_PROBLEMS = 100
@@ -109,7 +110,18 @@ class Checker:
             found.update(dict.fromkeys(describe(error)))
             if len(found) >= MAX_PROBLEMS:
                 break
-        return [Problem(where, pointer + below, detail) for below, detail in list(found)[:MAX_PROBLEMS]]
+        told = list(found)
+        if self._schemas.close and any(detail != UNKNOWN for _, detail in told):
+            told = [one for one in told if not self._is_only_unevaluated(one)]
+        return [Problem(where, pointer + below, detail) for below, detail in told[:MAX_PROBLEMS]]
+
+    def _is_only_unevaluated(self, problem: tuple[str, str]) -> bool:
+        """Whether a member is called unknown only because the part that describes it failed for another reason.
+
+        A part of a composition that fails leaves its members unevaluated (JSON Schema 2020-12, 11.3).
+        """
+        below, detail = problem
+        return detail == UNKNOWN and is_described(self._schema, self._schemas.named, below)
 
 
 def _absolute(node: dict[str, Any]) -> dict[str, Any]:

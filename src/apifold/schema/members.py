@@ -32,6 +32,17 @@ def compile_shaper(schema: Schema, named: dict[str, Any], *, strip: bool) -> Sha
     return node.shape if compiler.needed else None
 
 
+def is_described(schema: Schema, named: dict[str, Any], pointer: str) -> bool:
+    """Whether a schema describes the member that a JSON Pointer names, in whichever of its alternatives."""
+    node: _Node | None = _Compiler(named, strip=True).node([schema])
+    for part in pointer.split("/")[1:]:
+        if node is None:
+            return False
+        name = part.replace("~1", "/").replace("~0", "~")
+        node = node.members.get(name) or node.values or (node.items if name.isdigit() else None)
+    return node is not None
+
+
 class _Compiler:
     def __init__(self, named: dict[str, Any], strip: bool) -> None:
         self.named = named

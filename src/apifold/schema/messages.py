@@ -8,6 +8,8 @@ from typing import Any
 
 from apifold.marked import escape
 
+UNKNOWN = "is not a known member"
+
 _NAMES = {
     "integer": "an integer",
     "number": "a number",
@@ -58,7 +60,7 @@ def describe(error: Any) -> Iterator[tuple[str, str]]:
             yield f"{pointer}/{escape(kind.property)}", "is missing"
         case "additionalProperties" | "unevaluatedProperties":
             for name in kind.unexpected:
-                yield f"{pointer}/{escape(str(name))}", "is not a known member"
+                yield f"{pointer}/{escape(str(name))}", UNKNOWN
         case "oneOf" | "anyOf":
             branches = [branch for branch in getattr(kind, "context", ()) if branch]
             if not branches:
