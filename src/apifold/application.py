@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -30,6 +28,7 @@ from apifold.generation.watch import Watch
 from apifold.http import Request, Response
 from apifold.observe import logs
 from apifold.observe.counters import Counters, Exposition
+from apifold.observe.crew import Crew
 from apifold.observe.events import Observers
 from apifold.pipeline.endpoint import Api
 from apifold.reference.documents import Document
@@ -54,7 +53,7 @@ class Application:
     def __init__(self, settings: Settings, targets: Iterable[Target]) -> None:
         self.settings = settings
         self.targets = tuple(targets)
-        self.shared: Path | None = None
+        self.crew = Crew()
         self.limits: Any = None
         self.stopping = False
         self._counters = Counters()
@@ -62,25 +61,6 @@ class Application:
         self._running: Running | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._database: Any = None
-
-    def share(self) -> None:
-        """Give the processes of this server a directory in which to tell each other what they do."""
-        self.shared = Path(tempfile.mkdtemp(prefix="apifold-"))
-
-    def unshare(self) -> None:
-        """Take that directory away."""
-        if self.shared:
-            shutil.rmtree(self.shared, ignore_errors=True)
-
-    def first_to_say(self, word: str) -> bool:
-        """Whether no other process of this server has said a word yet; now one has."""
-        if self.shared is None:
-            return True
-        try:
-            (self.shared / word).touch(exist_ok=False)
-        except FileExistsError:
-            return False
-        return True
 
     def build(self) -> Generation:
         """Build the first generation, without serving it.
@@ -94,10 +74,9 @@ class Application:
         if self._running is None:
             builder = self.builder()
             generation = builder.build()
-            started = self.shared is not None and (self.shared / "started").exists()
-            if not self.settings.quarantine and not started:
+            if not self.settings.quarantine and not self.crew.has_said("started"):
                 self._refuse_errors(generation)
-            self._counters = Counters(self.shared / f"{os.getpid()}.counts" if self.shared else None)
+            self._counters = Counters(self.crew.counts_file())
             self._running = Running(builder, generation, Observers((self._counters.hear, logs.hear)))
         return self._running.generation
 
@@ -108,9 +87,9 @@ class Application:
         self.build()
         running = self.running
         if self.settings.watch:
-            self._tasks.append(asyncio.create_task(running.follow(watch, self._write_state)))
-        if self.shared:
-            self._tasks.append(asyncio.create_task(self._tell_others()))
+            self._tasks.append(asyncio.create_task(running.follow(watch, self._tell_crew)))
+        if self.crew.directory:
+            self._tasks.append(asyncio.create_task(self._keep_telling()))
             if self.settings.dev:
                 self._tasks.append(asyncio.create_task(self._follow_code()))
 
@@ -185,11 +164,13 @@ class Application:
     def state(self) -> dict[str, Any]:
         """What is loaded and what failed, here and in every worker."""
         running = self.running
-        return {**_state(running.generation), "since": running.since, "worker": os.getpid(), "workers": self._workers()}
+        own = {"pid": os.getpid(), "generation": running.generation.id, "since": running.since}
+        workers = self.crew.members() or [own]
+        return {**_state(running.generation), "since": running.since, "worker": os.getpid(), "workers": workers}
 
     def metrics(self) -> tuple[bytes, str]:
         """The metrics of every worker."""
-        return Exposition(self._counters, self.shared).text()
+        return Exposition(self._counters, self.crew.directory).text()
 
     def _files(self) -> set[Path]:
         return files_of(self._running.generation, self.settings.policy) if self._running else set()
@@ -221,38 +202,21 @@ class Application:
 
     _own_files = ParsedFiles()
 
-    async def _tell_others(self) -> None:
-        self._write_state()
+    async def _keep_telling(self) -> None:
+        self._tell_crew()
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             self._counters.write()
 
+    def _tell_crew(self) -> None:
+        running = self.running
+        self.crew.tell(running.generation.id, running.since)
+
     async def _follow_code(self) -> None:
         """Have the workers rolled when code changes; one of them asks for it."""
         async for _ in awatch(*{target.directory for target in self.targets}, watch_filter=PythonFilter()):
-            if os.getpid() == min(worker["pid"] for worker in self._workers()):
+            if self.crew.is_speaker():
                 os.kill(os.getppid(), signal.SIGHUP)
-
-    def _write_state(self) -> None:
-        if self.shared:
-            file = self.shared / f"{os.getpid()}.state"
-            running = self.running
-            draft = file.with_suffix(".draft")
-            draft.write_bytes(
-                msgspec.json.encode({"pid": os.getpid(), "generation": running.generation.id, "since": running.since})
-            )
-            draft.replace(file)
-
-    def _workers(self) -> list[dict[str, Any]]:
-        workers = []
-        for file in sorted(self.shared.glob("*.state")) if self.shared else ():
-            try:
-                worker = msgspec.json.decode(file.read_bytes())
-                os.kill(worker["pid"], 0)
-            except (OSError, msgspec.DecodeError):
-                continue
-            workers.append(worker)
-        return workers or [{"pid": os.getpid(), "generation": self.running.generation.id, "since": self.running.since}]
 
 
 def check(targets: Iterable[Target], settings: Settings) -> tuple[DescriptionError, ...]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from apifold import extension_points
-from apifold.access.credentials import DEFAULT_SECURITY, Security, compile_security
 from apifold.access.method import Method
 from apifold.access.policy import Policy
 from apifold.bindings import Binding, Modules, Workplace
@@ -18,9 +17,10 @@ from apifold.description.operations import each_operation
 from apifold.description.walk import resolve_pointer
 from apifold.errors import DescriptionError, DescriptionErrors, MissingExtra, SettingsError
 from apifold.exchange import Around, Call, Exchange, Result
+from apifold.generation.gate import compile_gate
 from apifold.http import Request
 from apifold.pipeline.dialects import Dialect, TemplateDialect
-from apifold.pipeline.endpoint import Api, Endpoint, Gate
+from apifold.pipeline.endpoint import Api, Endpoint
 from apifold.pipeline.reader import Reader, compile_reader
 from apifold.pipeline.writer import compile_writer
 from apifold.routing import PLACEHOLDER, Table
@@ -170,13 +170,13 @@ class _Compiler:
             return TemplateDialect({})
         return made
 
-    def _method(self) -> Method | None:
+    def _method(self) -> Method:
         name = self.description.extension.auth or self.settings.auth
         try:
             return self.tools.methods(name)
         except (SettingsError, MissingExtra) as error:
-            self.errors.append(self.description.places.error("/x-apifold/auth", f"auth {name!r}: {error}"))
-            return None
+            place = self.description.places.error("/x-apifold/auth", f"auth {name!r}: {error}")
+            raise DescriptionErrors([*self.errors, place]) from None
 
     def _bind(self, operation: Operation) -> _Bound:
         reader = self._reader(operation)
@@ -200,7 +200,7 @@ class _Compiler:
             self.description, operation, self.requests[unknown == "reject"], unknown, mode, self.settings.max_body_bytes
         )
 
-    def _endpoint(self, bound: _Bound, method: Method | None) -> Endpoint:
+    def _endpoint(self, bound: _Bound, method: Method) -> Endpoint:
         operation = bound.operation
         asked = operation.extension.validation.response or self.grounds.changes.validation.response
         mode = asked or self.description.extension.validation.response or self.settings.validation_response
@@ -210,59 +210,12 @@ class _Compiler:
             name=operation.id or operation.title,
             title=f"{operation.method} {self.description.template_base}{operation.path}",
             captures=tuple(PLACEHOLDER.findall(operation.path)),
-            gate=self._gate(operation, method),
+            gate=compile_gate(self.description, operation, method, self.grounds.policy),
             reader=bound.reader,
             call=call,
             suspends=suspends,
             writer=compile_writer(self.description, operation, self.responses, mode),
         )
-
-    def _gate(self, operation: Operation, method: Method | None) -> Gate:
-        extension, policy = operation.extension, self.grounds.policy
-        at = f"{operation.pointer}/x-apifold"
-        if policy is not None and not extension.public and not extension.policy:
-            rules = ", ".join(policy.names)
-            remedy = f"add `x-apifold: {{policy: RULE}}` or `x-apifold: {{public: true}}`; the rules are: {rules}"
-            self.errors.append(
-                self.description.places.error(
-                    operation.pointer, f"{operation.title} is neither public nor bound to a policy rule", remedy
-                )
-            )
-        rule = None
-        if extension.policy and not extension.public:
-            if policy is None:
-                self.errors.append(
-                    self.description.places.error(
-                        f"{at}/policy",
-                        f"the rule {extension.policy!r} stands in no policy file",
-                        "put `policy.yaml` beside the description",
-                    )
-                )
-            elif extension.policy not in policy:
-                self.errors.append(
-                    self.description.places.error(
-                        f"{at}/policy",
-                        f"the policy has no rule {extension.policy!r}",
-                        f"its rules: {', '.join(policy.names)}",
-                    )
-                )
-            else:
-                rule = policy.rule(extension.policy)
-        return Gate(method, self._security(operation), extension.public, rule, extension.policy)  # type: ignore[arg-type]  # None only beside an error
-
-    def _security(self, operation: Operation) -> Security:
-        if operation.security is None:
-            return DEFAULT_SECURITY
-        schemes = (self.description.document.get("components") or {}).get("securitySchemes") or {}
-        try:
-            return compile_security(operation.security, schemes)
-        except ValueError as error:
-            self.errors.append(
-                self.description.places.error(
-                    f"{operation.pointer}/security", str(error), "use another security scheme"
-                )
-            )
-            return DEFAULT_SECURITY
 
     def _call(self, bound: _Bound) -> tuple[Call, bool]:
         operation, binding = bound.operation, bound.binding

@@ -34,7 +34,7 @@ def serve(settings: Settings, application: Application) -> None:
     tls_context(settings)
     logs.set_up(settings)
     listener = bind(settings.listen)
-    application.share()
+    application.crew.gather()
     if settings.rate_limit:
         application.limits = SharedLimits()
     owner = os.getpid()
@@ -49,7 +49,7 @@ def serve(settings: Settings, application: Application) -> None:
         raise SystemExit(1 if end.code else 0) from None
     finally:
         if os.getpid() == owner:
-            application.unshare()
+            application.crew.dismiss()
 
 
 def check_exposure(settings: Settings) -> None:

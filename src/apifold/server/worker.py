@@ -60,7 +60,7 @@ class ApifoldWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         try:
             await application.start()
         except (DescriptionErrors, SettingsError, MissingExtra) as error:
-            if application.first_to_say("refused"):
+            if application.crew.first_to_say("refused"):
                 sys.stderr.write(
                     f"{error}\n\napifold: not started; mend these, or start with --quarantine to serve the rest\n"
                 )
@@ -72,7 +72,7 @@ class ApifoldWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             await loop.create_server(lambda: HttpProtocol(hub), sock=sock.sock, ssl=context, backlog=2048)
             for sock in self.sockets
         ]
-        application.first_to_say("started")
+        application.crew.first_to_say("started")
         while not stop.is_set() and self.ppid == os.getppid():
             self.notify()
             try:
