@@ -5,9 +5,14 @@ from __future__ import annotations
 import sys
 import textwrap
 
+import hypothesis
 import pytest
 
 from apifold.testing import client
+
+# Machines are shared and noisy: how long an example takes is no reason to fail.
+hypothesis.settings.register_profile("apifold", deadline=None)
+hypothesis.settings.load_profile("apifold")
 
 pytest_plugins = ["tests.servers", "tests.postgres", "tests.browser"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -133,6 +134,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return self.workers or len(os.sched_getaffinity(0))
 
 
+_NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))
+
+
 def load(directory: Path | None, options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the file, the environment and the command line's options, each stronger than the last.
 
@@ -164,6 +168,11 @@ def _from_file(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: {error.strerror}") from None
     if not isinstance(content or {}, dict):
         raise SettingsError(f"{file}: settings are `key: value` lines")
+    for key in content or {}:
+        if key not in _NAMES:
+            near = get_close_matches(str(key), _NAMES, 1)
+            remedy = f"did you mean {near[0]!r}?" if near else "`apifold settings` lists every setting"
+            raise SettingsError(f"{file}: there is no setting {key!r}; {remedy}")
     return content or {}
 
 

@@ -197,7 +197,7 @@ def test_changes_in_quick_succession_leave_nothing_stale(apis, application):
             for number in range(2, 40):
                 (apis / "api.yaml").write_text(good(str(number)))
                 await asyncio.sleep(0.007)
-            for _ in range(200):
+            for _ in range(500):
                 if served(app.running.generation) == {"api": 39}:
                     return True
                 await asyncio.sleep(0.02)

@@ -106,7 +106,7 @@ class Builder:
         if running is not None and running.digest == digest and not running.errors:
             return running
         grounds = Grounds(
-            modules=Modules((*target.packages, *settings.handlers), target.directory),
+            modules=Modules((*target.packages, *settings.handlers), None if target.service else target.directory),
             provides=target.provides,
             policy=policy,
             changes=changes,
