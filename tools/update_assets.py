@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import subprocess
 import tarfile
 import tempfile
@@ -24,6 +26,14 @@ BUNDLES = {
     },
 }
 
+INTEGRITY = {
+    "swagger-ui-dist@5.35.0": (
+        "sha512-U06rpMtW9V3XPGOBeamTUSr0Z09jMX4IJuANpE/EZbAhw0G8CgwrzU4YmXkn/h0wCDNsXdGarTNNHC3sU8yVUQ=="
+    ),
+    "redoc@2.5.4": ("sha512-M6jWhG1qoBnH6TFmzJnstyCZ87HmOY/UzDm78mHiYihEdlV/YcS9ogOo1NlElnJMeLsyxHFe2yFc4sNjHTrABQ=="),
+}
+"""What `npm view PACKAGE dist.integrity` said when a version was chosen; another archive is refused."""
+
 REPLACED = {b"https://cdn.redoc.ly/redoc/logo-mini.svg": b"data:,"}
 """What a bundle would fetch from elsewhere, and what stands there instead: pages load nothing but their own."""
 
@@ -38,6 +48,7 @@ def main() -> None:
                 capture_output=True,
                 text=True,
             ).stdout.strip()
+            check(package, (Path(folder) / packed).read_bytes())
             with tarfile.open(Path(folder) / packed) as archive:
                 for name, target in wanted.items():
                     member = archive.extractfile(name)
@@ -49,6 +60,15 @@ def main() -> None:
                         gzip.compress(content, 9, mtime=0) if target.endswith(".gz") else content
                     )
                     print(f"{package} {name}: {len(content)} bytes")
+
+
+def check(package: str, archive: bytes) -> None:
+    """Refuse an archive that is not the one that was chosen (W3C Subresource Integrity, 3.1)."""
+    found = "sha512-" + base64.b64encode(hashlib.sha512(archive).digest()).decode()
+    if found != INTEGRITY[package]:
+        raise SystemExit(
+            f"{package} is not what it was: its digest is {found}; compare both before INTEGRITY is changed"
+        )
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
+from apifold.http import best_match
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "font-src 'self' data:; connect-src *; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -54,25 +56,35 @@ def catalogue(entries: Iterable[CatalogueEntry], title: str, root: str, errors: 
     """The page that lists APIs.
 
     Args:
+        entries: the APIs, in the order in which they are shown.
+        title: of the page.
         root: the public prefix, "" for none.
         errors: of files that are not served at all.
     """
     listed = list(entries)
+    served = {entry.name: entry for entry in listed}
     count = f"{len(listed)} API{'' if len(listed) == 1 else 's'} served here"
-    refused = "".join(f'<p class="problem" role="alert">{escape(error)}</p>' for error in errors)
-    items = "".join(_item(entry, root) for entry in listed)
-    body = f'<main><h1>{escape(title)}</h1><p class="lead">{count}</p>{refused}<ul class="apis">{items}</ul></main>'
+    items = "".join(_item(entry, root, served.get(entry.successor)) for entry in listed)
+    body = f'<main><h1>{escape(title)}</h1><p class="lead">{count}</p>{_refused(errors)}<ul class="apis">{items}</ul></main>'
     return page(title, body, f"{root}/-/assets")
 
 
-def swagger_ui(title: str, document: str, root: str) -> str:
-    """The page with Swagger UI, to try operations."""
-    return _ui("swagger-ui", title, document, root, ("swagger-ui-bundle.js",), ("swagger-ui.css",))
+def swagger_ui(title: str, document: str, root: str, status: str = "") -> str:
+    """The page with Swagger UI, to try operations.
+
+    Args:
+        title: of the API.
+        document: where its description is fetched from, the public prefix included.
+        root: the public prefix, "" for none.
+        status: of the API, shown beside its title.
+    """
+    bar = _bar(title, root, status)
+    return _ui("swagger-ui", title, document, root, bar, ("swagger-ui-bundle.js",), ("swagger-ui.css",))
 
 
-def redoc(title: str, document: str, root: str) -> str:
-    """The page with Redoc, to read."""
-    return _ui("redoc", title, document, root, ("redoc.standalone.js",), ())
+def redoc(title: str, document: str, root: str, status: str = "") -> str:
+    """The page with Redoc, to read; the arguments are those of `swagger_ui`."""
+    return _ui("redoc", title, document, root, _bar(title, root, status), ("redoc.standalone.js",), ())
 
 
 def page(title: str, body: str, assets: str, more: str = "", scripts: str = "") -> str:
@@ -88,13 +100,17 @@ def page(title: str, body: str, assets: str, more: str = "", scripts: str = "") 
 def asset(name: str, accept_encoding: str = "") -> tuple[bytes, str, str]:
     """A script or style: content, media type, content encoding ("" for none).
 
+    Args:
+        name: a key of `ASSETS`; it never becomes a part of a path otherwise.
+        accept_encoding: the request's header (RFC 9110, 12.5.3).
+
     Raises:
         KeyError: there is none of that name.
     """
     media = ASSETS[name]
     content, packed = _content(name)
-    if packed and "gzip" not in accept_encoding:
-        return gzip.decompress(content), media, ""
+    if packed and not _takes_gzip(accept_encoding):
+        return _unpacked(name), media, ""
     return content, media, "gzip" if packed else ""
 
 
@@ -110,35 +126,65 @@ def _content(name: str) -> tuple[bytes, bool]:
     return (packed.read_bytes(), True) if packed.is_file() else ((folder / name).read_bytes(), False)
 
 
-def _item(entry: CatalogueEntry, root: str) -> str:
+@cache
+def _unpacked(name: str) -> bytes:
+    return gzip.decompress(_content(name)[0])
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    """Codings are weighed as media ranges are, so they are read as such: `gzip;q=0` is a refusal."""
+    codings = ",".join(f"coding/{coding.strip()}" for coding in accept_encoding.lower().split(","))
+    return best_match(codings, ("coding/gzip",)) is not None
+
+
+def _refused(errors: Iterable[str]) -> str:
+    items = "".join(f'<li class="problem">{escape(error)}</li>' for error in errors)
+    heading = '<h2 id="refused">Not served, because of errors</h2>'
+    return f'<section aria-labelledby="refused" class="refused">{heading}<ul>{items}</ul></section>' if items else ""
+
+
+def _item(entry: CatalogueEntry, root: str, successor: CatalogueEntry | None) -> str:
     ui, document = escape(root + entry.ui), escape(root + entry.document)
-    successor = f"<p>Its successor is {escape(entry.successor)}.</p>" if entry.successor else ""
-    problem = (
-        f'<p class="problem" role="alert">The last good version is served.\n{escape(entry.problem)}</p>'
-        if entry.problem
-        else ""
-    )
     description = f"<p>{escape(entry.description)}</p>" if entry.description else ""
     operations = f"{entry.operations} operation{'' if entry.operations == 1 else 's'}"
+    links = f'<a href="{ui}">Try it</a><a href="{ui}/reference">Reference</a><a href="{document}">Description</a>'
     return (
         f'<li class="api"><article><header><h2>{escape(entry.title)}</h2><span class="version">{escape(entry.version)}</span>{badge(entry.status)}</header>'
-        f"<p><code>{escape(root + entry.base)}</code> · {operations}</p>{description}{successor}"
-        f'<nav aria-label="{escape(entry.title)}"><a href="{ui}">Try it</a><a href="{ui}/reference">Reference</a><a href="{document}">Description</a></nav>'
-        f"{problem}</article></li>"
+        f"<p><code>{escape(root + entry.base)}</code> · {operations}</p>{description}{_succeeded(entry, root, successor)}"
+        f'<nav aria-label="{escape(entry.title)}">{links}</nav>{_held_back(entry)}</article></li>'
     )
 
 
-def _ui(kind: str, title: str, document: str, root: str, scripts: tuple[str, ...], styles: tuple[str, ...]) -> str:
+def _succeeded(entry: CatalogueEntry, root: str, successor: CatalogueEntry | None) -> str:
+    if not entry.successor:
+        return ""
+    name = escape(entry.successor)
+    if successor:
+        name = f'<a href="{escape(root + successor.ui)}">{escape(f"{successor.title} {successor.version}")}</a>'
+    return f"<p>Its successor is {name}.</p>"
+
+
+def _held_back(entry: CatalogueEntry) -> str:
+    lead = "The last good version is served."
+    return f'<p class="problem">{lead}\n{escape(entry.problem)}</p>' if entry.problem else ""
+
+
+def _bar(title: str, root: str, status: str) -> str:
+    return (
+        f'<header class="bar"><a href="{escape(root)}/">All APIs</a>'
+        f"<strong>{escape(title)}</strong>{badge(status)}</header>"
+    )
+
+
+def _ui(
+    kind: str, title: str, document: str, root: str, bar: str, scripts: tuple[str, ...], styles: tuple[str, ...]
+) -> str:
     assets = escape(f"{root}/-/assets")
+    without = f'<p class="lead">This page needs JavaScript; the <a href="{escape(document)}">description</a> can be read without it.</p>'
     body = (
-        f'<header class="bar"><a href="{escape(root)}/">All APIs</a><strong>{escape(title)}</strong></header>'
-        f'<div id="ui" data-kind="{kind}" data-document="{escape(document)}" data-root="{escape(root)}"></div>'
+        f"{bar}<noscript>{without}</noscript>"
+        f'<div id="ui" role="main" data-kind="{kind}" data-document="{escape(document)}" data-root="{escape(root)}"></div>'
     )
-    more = "".join(f'<link rel="stylesheet" href="{assets}/{name}">' for name in styles)
-    return page(
-        title,
-        body,
-        f"{root}/-/assets",
-        more,
-        "".join(f'<script src="{assets}/{name}"></script>' for name in (*scripts, "apifold-ui.js")),
-    )
+    sheets = "".join(f'<link rel="stylesheet" href="{assets}/{name}">' for name in styles)
+    loaded = "".join(f'<script src="{assets}/{name}"></script>' for name in (*scripts, "apifold-ui.js"))
+    return page(title, body, f"{root}/-/assets", sheets, loaded)
