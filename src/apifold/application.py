@@ -134,7 +134,7 @@ class Application:
         """What compiling APIs needs; made once in a process."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self.settings.threads, "apifold")
-        return Tools(self.settings, cache(self._method), self.database, self._threads)
+        return Tools(self.settings, cache(self.method), self.database, self._threads)
 
     def database(self) -> Any:
         """The deployment's database, opened and migrated at its first use."""
@@ -175,7 +175,12 @@ class Application:
     def _files(self) -> set[Path]:
         return files_of(self._running.generation, self.settings.policy) if self._running else set()
 
-    def _method(self, name: str) -> Method:
+    def method(self, name: str) -> Method:
+        """The auth method of a name, made from the settings.
+
+        Raises:
+            SettingsError, MissingExtra: it can't be made; the text says what is missing.
+        """
         made: Method = extension_points.load("apifold.auth", name)(self.settings)
         return made
 
@@ -186,8 +191,9 @@ class Application:
             raise DescriptionErrors(refused)
 
     def _beside(self, description: Description, api: Api) -> Sequence[Api]:
-        written = description.written
-        document = Document(description.title, description.base, description.flavour, written)
+        changes = self.settings.apis.get(description.name, ApiSettings())
+        status = changes.status or description.extension.status or ""
+        document = Document(description.title, description.base, description.flavour, description.written, status)
         return (self._own("documents", description.base, {"document": document}),)
 
     def _around(self) -> Sequence[Api]:
@@ -221,9 +227,7 @@ class Application:
 
 def check(targets: Iterable[Target], settings: Settings) -> tuple[DescriptionError, ...]:
     """Every error of every file of some targets, sorted; nothing is kept, served or started."""
-    application = Application(
-        msgspec.structs.replace(settings, state="", database=settings.database or "sqlite://"), targets
-    )
+    application = Application(msgspec.structs.replace(settings, state=""), targets)
     try:
         return application.builder().build().all_errors
     finally:

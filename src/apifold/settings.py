@@ -125,8 +125,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def database_url(self) -> str:
-        """The SQLAlchemy URL in force."""
-        return self.database or f"sqlite:///{self.state_directory / 'apifold.db'}"
+        """The SQLAlchemy URL in force; without a state directory, a database that is gone when it is closed."""
+        if self.database or not self.state:
+            return self.database or "sqlite://"
+        return f"sqlite:///{self.state_directory / 'apifold.db'}"
 
     @property
     def worker_count(self) -> int:

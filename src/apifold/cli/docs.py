@@ -29,12 +29,8 @@ def command(targets: tuple[str, ...], output: str, **options: Any) -> None:
         generation = application.build()
         entries = {entry.name: entry for entry in application.entries()}
         documents = [(entries[one.api.name], one.description.written) for one in generation.loaded]
-        written = [
-            page
-            for document in track(documents, "writing", transient=True)
-            for page in write_reference([document], Path(output))
-        ]
-        write_reference(documents, Path(output))
+        written = write_reference(track(documents, "writing", transient=True), Path(output))
     finally:
         application.close()
-    click.echo(f"{len(set(written)) + 1} pages in {output}; open {Path(output) / 'index.html'}")
+    count = sum(path.suffix == ".html" for path in written)
+    click.echo(f"{count} pages in {output}; open {Path(output) / 'index.html'}")

@@ -114,12 +114,12 @@ class _Compiler:
         dialect = self._dialect()
         method = self._method()
         for operation in description.operations:
-            with self._collecting(operation):
+            with self._collecting():
                 self.bound[operation.path, operation.method] = self._bind(operation)
         table: Table[Endpoint] = Table()
         endpoints = []
         for bound in self.bound.values():
-            with self._collecting(bound.operation):
+            with self._collecting():
                 endpoint = self._endpoint(bound, method)
                 endpoints.append(endpoint)
                 table.add(
@@ -130,8 +130,8 @@ class _Compiler:
                 )
         return Api(description.name, description.title, description.base, dialect, table, tuple(endpoints))
 
-    def _collecting(self, operation: Operation) -> _Collecting:
-        return _Collecting(self.errors, lambda text: self.description.places.error(operation.pointer, text))
+    def _collecting(self) -> _Collecting:
+        return _Collecting(self.errors, lambda text: self.description.places.error("", text))
 
     def _with_traits(self, description: Description) -> Description:
         """The description with what traits add: to the internal form, and to what clients are shown."""

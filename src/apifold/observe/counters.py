@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,9 @@ class Counters:
             return
         self.changed = False
         draft = self.file.with_suffix(".draft")
-        draft.write_bytes(msgspec.json.encode(self.counts()))
-        draft.replace(self.file)
+        with suppress(FileNotFoundError):  # the server ended first
+            draft.write_bytes(msgspec.json.encode(self.counts()))
+            draft.replace(self.file)
 
     def counts(self) -> Counts:
         """What was counted, as plain data."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,8 @@ class Crew:
             return True
         try:
             (self.directory / word).touch(exist_ok=False)
-        except FileExistsError:
-            return False
+        except (FileExistsError, FileNotFoundError):
+            return False  # said already, or all is over
         return True
 
     def has_said(self, word: str) -> bool:
@@ -50,8 +51,9 @@ class Crew:
         if self.directory is None:
             return
         draft = self.directory / f"{os.getpid()}.draft"
-        draft.write_bytes(msgspec.json.encode({"pid": os.getpid(), "generation": generation, "since": since}))
-        draft.replace(self.directory / f"{os.getpid()}.state")
+        with suppress(FileNotFoundError):  # the server ended first
+            draft.write_bytes(msgspec.json.encode({"pid": os.getpid(), "generation": generation, "since": since}))
+            draft.replace(self.directory / f"{os.getpid()}.state")
 
     def members(self) -> list[dict[str, Any]]:
         """What each process that is alive told last: `pid`, `generation`, `since`."""

@@ -22,16 +22,22 @@ class Document:
     """One API's description as clients are shown it, each form written once.
 
     Attributes:
+        base: its base path, "" for `/`.
         data: OpenAPI or Swagger as its author wrote it.
-
     """
 
     title: str
     base: str
     flavour: str
     data: dict[str, Any]
+    status: str = ""
     json: bytes = b""
     yaml: bytes = b""
+
+    @property
+    def address(self) -> str:
+        """Its path, without the public prefix."""
+        return f"{self.base}/{'swagger' if self.flavour == '2.0' else 'openapi'}.json"
 
     def as_json(self) -> bytes:
         if not self.json:
@@ -66,12 +72,10 @@ def as_swagger(document: Document) -> Response:
 
 
 def swagger_ui(document: Document, request: Request) -> Response:
-    name = "swagger.json" if document.flavour == "2.0" else "openapi.json"
-    page = swagger_ui_page(document.title, f"{request.prefix}{document.base}/{name}", request.prefix)
-    return Response(200, page.encode(), _PAGE)
+    address = f"{request.prefix}{document.address}"
+    return Response(200, swagger_ui_page(document.title, address, request.prefix, document.status).encode(), _PAGE)
 
 
 def redoc(document: Document, request: Request) -> Response:
-    name = "swagger.json" if document.flavour == "2.0" else "openapi.json"
-    page = redoc_page(document.title, f"{request.prefix}{document.base}/{name}", request.prefix)
-    return Response(200, page.encode(), _PAGE)
+    address = f"{request.prefix}{document.address}"
+    return Response(200, redoc_page(document.title, address, request.prefix, document.status).encode(), _PAGE)

@@ -64,7 +64,7 @@ def asset(name: str, request: Request) -> Response:
         content, media, encoding = asset_file(name, request.headers.get("accept-encoding", ""))
     except KeyError:
         raise NotFound("There is no such file.") from None
-    headers = (("Content-Type", media), ("Cache-Control", "public, max-age=86400"), ("Vary", "Accept-Encoding"))
+    headers = (("Content-Type", media), ("Cache-Control", "no-cache"), ("Vary", "Accept-Encoding"))
     return Response(200, content, (*headers, ("Content-Encoding", encoding)) if encoding else headers)
 
 

@@ -9,7 +9,6 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import click
 from gunicorn.app.base import BaseApplication
 from gunicorn.errors import HaltServer
 
@@ -27,11 +26,13 @@ def serve(settings: Settings, application: Application) -> None:
     """Serve an application until told to stop.
 
     Raises:
-        SettingsError: the address can't be had, or should not be.
+        SettingsError: the address can't be had, or should not be; or another setting can't be used.
+        MissingExtra: a part that the settings need is not installed.
         SystemExit: with 0 after a stop, 1 where no worker could start.
     """
     check_exposure(settings)
     tls_context(settings)
+    application.method(settings.auth)
     logs.set_up(settings)
     listener = bind(settings.listen)
     application.crew.gather()
@@ -121,7 +122,6 @@ class _Arbiter(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, settings: Settings, application: Application, listener: socket.socket) -> None:
         self.settings = settings
         self.application = application
-        self.where = settings.listen if settings.listen.startswith("unix:") else _url(settings, listener)
         self.descriptor = listener.detach()
         super().__init__()
 
@@ -136,7 +136,6 @@ class _Arbiter(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "proc_name": "apifold",
             "loglevel": "warning",
             "control_socket_disable": True,
-            "when_ready": self._ready,
         }
         if Path("/dev/shm").is_dir():  # noqa: S108  # heartbeats there never wait for a disk
             options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108  # as above
@@ -145,14 +144,3 @@ class _Arbiter(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Application:
         return self.application
-
-    def _ready(self, arbiter: Any) -> None:
-        count = self.settings.worker_count
-        click.echo(
-            f"apifold: serving on {self.where} with {count} worker{'s' if count > 1 else ''} (Ctrl-C stops)", err=True
-        )
-
-
-def _url(settings: Settings, listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http{'s' if settings.tls_certificate else ''}://{f'[{host}]' if ':' in host else host}:{port}"

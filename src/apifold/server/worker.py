@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import ssl
 import sys
 
@@ -72,7 +73,8 @@ class ApifoldWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             await loop.create_server(lambda: HttpProtocol(hub), sock=sock.sock, ssl=context, backlog=2048)
             for sock in self.sockets
         ]
-        application.crew.first_to_say("started")
+        if application.crew.first_to_say("started"):
+            sys.stderr.write(f"apifold: serving on {_where(settings, self.sockets[0].sock)}; Ctrl-C stops\n")
         while not stop.is_set() and self.ppid == os.getppid():
             self.notify()
             try:
@@ -92,6 +94,17 @@ class ApifoldWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         while True:
             self.notify()
             await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+def _where(settings: Settings, listener: socket.socket) -> str:
+    """The address, and how many serve there, for people."""
+    count = settings.worker_count
+    workers = f"with {count} worker{'s' if count > 1 else ''}"
+    if settings.listen.startswith("unix:"):
+        return f"{settings.listen} {workers}"
+    host, port = listener.getsockname()[:2]
+    scheme = "https" if settings.tls_certificate else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port} {workers}"
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -130,7 +130,7 @@ def client(
         settings: those in force; `changes` are made to them.
     """
 
-    chosen = settings or Settings(state="", database="sqlite://")
+    chosen = settings or Settings(state="")
     chosen = msgspec.structs.replace(chosen, **changes)
     return Client(Application(chosen, tuple(targets) or targets_of(tuple(map(str, served)), chosen)))
 
