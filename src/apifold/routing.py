@@ -8,7 +8,7 @@ of segments in the path, not with the number of templates.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -35,6 +35,16 @@ class Table(Generic[T]):
     def __init__(self) -> None:
         self.root: Node[T] = Node()
         self.static: dict[str, Mapping[str, T]] = {}
+        self._added: list[tuple[str, str, T, bool]] = []
+
+    def extended(self, more: Iterable[tuple[str, str, T]]) -> Table[T]:
+        """Another table, with more targets: template, method and target of each."""
+        other: Table[T] = Table()
+        for template, method, target, rest in self._added:
+            other.add(template, method, target, rest=rest)
+        for template, method, target in more:
+            other.add(template, method, target)
+        return other
 
     def add(self, template: str, method: str, target: T, *, rest: bool = False) -> None:
         """Put a target at a template and method.
@@ -45,6 +55,7 @@ class Table(Generic[T]):
             target: what `find` shall give.
             rest: whether the last variable takes the whole rest of the path, slashes included.
         """
+        self._added.append((template, method, target, rest))
         node = self.root
         segments = template.split("/")[1:]
         for index, segment in enumerate(segments):

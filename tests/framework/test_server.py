@@ -208,6 +208,11 @@ def test_the_slow_are_not_waited_for():
     assert (statuses(raw), closed) == ([200], True), "an idle connection is closed"
 
 
+def test_a_request_that_begins_behind_another_has_its_time_too():
+    raw, closed = talk(b"GET /sleep HTTP/1.1\r\nHost: h\r\n\r\nGET /next HT")
+    assert (statuses(raw), closed) == ([200, 408], True)
+
+
 def test_a_client_that_asks_first_is_told_to_go_on():
     ask = b"POST /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
     raw, _ = talk(ask, b"hello", pause=0.05)

@@ -37,7 +37,7 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
     except ValueError as error:
         raise workplace.refused(operation, str(error), "choose another name", below) from None
     run: Callable[[Exchange], Result] = getattr(rows, option["do"])
-    if rows.database.inline and option["do"] in ("read", "list"):
+    if rows.database.inline and option["do"] == "read":
         return Binding(run)
 
     async def elsewhere(exchange: Exchange) -> Result:

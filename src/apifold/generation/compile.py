@@ -295,10 +295,8 @@ def attach(api: Api, guest: Api) -> Api:
     """The API with another's endpoints beside its own; where both want a place, its own stay."""
     taken = {endpoint.title for endpoint in api.endpoints}
     added = [endpoint for endpoint in guest.endpoints if endpoint.title not in taken]
-    for endpoint in added:
-        method, _, path = endpoint.title.partition(" ")
-        api.table.add(path, method, endpoint)
-    return replace(api, endpoints=(*api.endpoints, *added))
+    places = [(endpoint.title.partition(" ")[2], endpoint.title.partition(" ")[0], endpoint) for endpoint in added]
+    return replace(api, table=api.table.extended(places), endpoints=(*api.endpoints, *added))
 
 
 def _takes_rest(operation: Operation) -> bool:
@@ -355,7 +353,7 @@ def _reading(beside: _Bound) -> Callable[[Exchange], Awaitable[Result]]:
 
     async def read(exchange: Exchange) -> Result:
         request = exchange.request
-        inner = Exchange(Request("GET", request.path, "", {"host": request.host}))
+        inner = Exchange(Request("GET", request.path, "", request.headers))
         inner.api, inner.endpoint, inner.caller = exchange.api, exchange.endpoint, exchange.caller
         inner.arguments, _ = beside.reader.read(inner.request, exchange.captured[: len(captures)])
         return await proceed(inner)

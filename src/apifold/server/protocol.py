@@ -140,6 +140,7 @@ class HttpProtocol(asyncio.Protocol):
     # The parser calls these.
 
     def on_message_begin(self) -> None:
+        self.phase = "head"
         self._new_message()
 
     def on_url(self, url: bytes) -> None:
@@ -222,8 +223,14 @@ class HttpProtocol(asyncio.Protocol):
                 self._answer(request, keep, old)
         elif self.closing or self.hub.draining:
             self._close()
-        elif self.phase == "idle":
-            self.deadline = self.hub.clock + self.settings.idle_timeout
+        else:
+            self.deadline = self.hub.clock + self._patience()
+
+    def _patience(self) -> float:
+        """How long the client may take for what comes next."""
+        if self.phase == "idle":
+            return self.settings.idle_timeout
+        return self.settings.header_timeout if self.phase == "head" else self.settings.body_timeout
 
     def send(self, request: Request, response: Response, keep: bool, old: bool) -> None:
         """Write a response, at once or piece by piece."""

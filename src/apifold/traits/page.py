@@ -52,7 +52,11 @@ class Paging:
     def around(self, surroundings: Surroundings) -> Around | None:
         async def paging(exchange: Exchange, proceed: Callable[[Exchange], Awaitable[Result]]) -> Result:
             arguments = exchange.arguments
-            page = Page(arguments.pop("limit", self.limit), arguments.pop("marker", ""), arguments.pop("offset", 0))
+            page = Page(
+                _within(arguments.pop("limit", self.limit), 1, self.max, self.limit),
+                arguments.pop("marker", ""),
+                _within(arguments.pop("offset", 0), 0, 2**53, 0),
+            )
             arguments["page"] = page
             result = await proceed(exchange)
             links = self._links(exchange.request, page)
@@ -81,6 +85,11 @@ class Paging:
                 ("prev", _address(request, offset=str(max(0, page.offset - page.limit)), limit=str(page.limit)))
             )
         return links
+
+
+def _within(value: Any, least: int, most: int, otherwise: int) -> int:
+    """A number within bounds: where requests are only logged, anything may have been sent."""
+    return value if isinstance(value, int) and least <= value <= most else otherwise
 
 
 def _address(request: Request, **changes: str) -> str:
