@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import asynccontextmanager
 
 import pytest
@@ -102,7 +103,7 @@ def talk(*parts, pause=0.0, half_close=False, around=None, **changes):
 
 
 def statuses(raw):
-    return [int(line.split()[1]) for line in raw.split(b"\r\n") if line.startswith(b"HTTP/1.")]
+    return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d{3}) ", raw)]
 
 
 GET = b"GET /echo?a=1 HTTP/1.1\r\nHost: h\r\nA: 1\r\na: 2\r\nCookie: x=1\r\nCookie: y=2\r\n%b\r\n"

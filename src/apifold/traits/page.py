@@ -23,12 +23,12 @@ class Paging:
     rank = 50
 
     def __init__(self, option: Any) -> None:
-        options = option if isinstance(option, dict) else {"by": option or "marker"}
+        options: dict[str, Any] = option if isinstance(option, dict) else {"by": option or "marker"}
         if options.get("by", "marker") not in ("marker", "offset") or not options.keys() <= set(_KEYS):
             raise ValueError(f"`page` is `marker`, `offset`, or a mapping of {', '.join(_KEYS)}")
         self.by = options.get("by", "marker")
-        self.limit = options.get("limit", 100)
-        self.max = options.get("max", 1000)
+        self.limit: int = options.get("limit", 100)
+        self.max: int = options.get("max", 1000)
         self.links = options.get("links", "")
 
     def describe(self, operation: dict[str, Any]) -> dict[str, Any]:
