@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -72,12 +73,14 @@ class Application:
                 and no process of this server has started before.
         """
         if self._running is None:
+            began = perf_counter()
             builder = self.builder()
             generation = builder.build()
+            took = perf_counter() - began
             if not self.settings.quarantine and not self.crew.has_said("started"):
                 self._refuse_errors(generation)
             self._counters = Counters(self.crew.counts_file())
-            self._running = Running(builder, generation, Observers((self._counters.hear, logs.hear)))
+            self._running = Running(builder, generation, Observers((self._counters.hear, logs.hear)), took)
         return self._running.generation
 
     async def start(self) -> None:

@@ -7,6 +7,8 @@ import logging
 
 import pytest
 
+import apifold.settings
+
 API = """
 openapi: 3.1.0
 info: {title: T, version: "1"}
@@ -320,3 +322,19 @@ def test_a_dialect_may_have_its_own_statuses(api):
 
 def test_head_is_get_without_a_body(api):
     assert api().request("HEAD", "/plain").status == 200
+
+
+def test_the_narrower_mode_wins(write, serve):
+    text = """
+    openapi: 3.1.0
+    info: {title: T, version: "1"}
+    x-apifold: {validation: {request: "off"}}
+    paths:
+      /loose: {get: {x-apifold: {binding: mock}, PARAMETERS, responses: {"200": {description: ok}}}}
+      /strict: {get: {x-apifold: {binding: mock, validation: {request: reject}}, PARAMETERS, responses: {"200": {description: ok}}}}
+    """
+    folder = write(api_yaml=text.replace("PARAMETERS", "parameters: [{name: n, in: query, schema: {type: integer}}]"))
+    api = serve(folder)
+    assert (api.get("/loose?n=x").status, api.get("/strict?n=x").status) == (200, 400)
+    asked = apifold.settings.load(None, {"apis": {"api": {"validation": {"request": "reject"}}}}, {}).apis
+    assert serve(folder, apis=asked).get("/loose?n=x").status == 400

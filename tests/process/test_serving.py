@@ -226,6 +226,15 @@ def test_metrics_are_summed_over_workers_and_never_run_back(server, folder):
     until(lambda: counted() == count)
 
 
+def test_workers_count_a_client_together(server, folder):
+    started = server(folder, "--workers", 2, "--rate-limit", "20/h", "--no-access-log")
+    answers = [started.get("/t/fast") for _ in range(40)]
+    statuses = [answer.status for answer in answers]
+    assert 15 <= statuses.count(200) <= 21, "some went to asking whether it is ready"
+    assert set(statuses) == {200, 429}
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 3600
+
+
 def test_a_first_start_with_errors_is_told_once_and_refused(folder):
     (folder / "broken.yaml").write_text("openapi: [")
     line = [

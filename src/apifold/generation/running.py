@@ -22,14 +22,15 @@ class Running:
         builder: builds generations.
         first: the generation to begin with.
         observers: are told of swaps, errors and requests.
+        seconds: how long the first took to build.
     """
 
-    def __init__(self, builder: Builder, first: Generation, observers: Observers) -> None:
+    def __init__(self, builder: Builder, first: Generation, observers: Observers, seconds: float = 0.0) -> None:
         self.builder = builder
         self.observers = observers
         self.since = time.time()
         self.generation = first
-        self._tell(first, 0.0)
+        self._tell(first, seconds)
 
     async def answer(self, request: Request) -> Response:
         """The response to a request, on the generation that is in place when it begins."""
