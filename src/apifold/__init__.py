@@ -11,7 +11,7 @@ _PUBLIC = {
     "App": "apifold.app",
     "Application": "apifold.application",
     "Around": "apifold.exchange",
-    "Binding": "apifold.bindings",
+    "Call": "apifold.exchange",
     "Caller": "apifold.exchange",
     "Conflict": "apifold.errors",
     "Denied": "apifold.errors",

@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from apifold.bindings.binding import Binding, Workplace
 from apifold.bindings.names import argument_name
+from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
 from apifold.errors import NotFound, PreconditionFailed
-from apifold.exchange import Exchange, Page, Result
+from apifold.exchange import Call, Exchange, Page, Result
 
 _KEYS = {"name", "do", "filter", "sort", "unique"}
 _VERBS = ("list", "create", "read", "replace", "patch", "delete")
 
 
-def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
+def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
     """`binding: {collection: {name: hosts, do: list, filter: [status], sort: [name], unique: [name]}}`.
 
     `do` is one of list, create, read, replace, patch, delete. A document's id is the path's last parameter; on the
@@ -38,12 +38,12 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
         raise workplace.refused(operation, str(error), "choose another name", below) from None
     run: Callable[[Exchange], Result] = getattr(rows, option["do"])
     if rows.database.inline and option["do"] == "read":
-        return Binding(run)
+        return run
 
     async def elsewhere(exchange: Exchange) -> Result:
         return await asyncio.get_running_loop().run_in_executor(workplace.threads, run, exchange)
 
-    return Binding(elsewhere, suspends=True)
+    return elsewhere
 
 
 class _Rows:

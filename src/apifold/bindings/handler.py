@@ -11,12 +11,12 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from apifold.bindings.binding import Binding, Workplace
 from apifold.bindings.modules import HandlerError
 from apifold.bindings.names import argument_name
+from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
 from apifold.errors import DescriptionError, DescriptionErrors
-from apifold.exchange import Exchange, Result
+from apifold.exchange import Call, Exchange, Result
 from apifold.http import Response
 
 SPECIAL = {
@@ -33,7 +33,7 @@ INLINE_SECONDS = 0.001
 log = logging.getLogger("apifold.handlers")
 
 
-def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
+def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
     """The function that the operationId, or `binding: {handler: NAME}`, names."""
     function = _function(operation, option, workplace)
     plan, errors = _plan(function, operation, workplace)
@@ -42,11 +42,11 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
     success = operation.success
     empty = 204 if "204" in operation.answers else success
     if inspect.iscoroutinefunction(inspect.unwrap(function)):
-        return Binding(_suspending(function, plan, success, empty), suspends=True)
+        return _suspending(function, plan, success, empty)
     inline = operation.extension.inline
     if inline or (inline is None and workplace.description.extension.inline):
-        return Binding(_inline(function, plan, success, empty, operation.title))
-    return Binding(_threaded(function, plan, success, empty, workplace), suspends=True)
+        return _inline(function, plan, success, empty, operation.title)
+    return _threaded(function, plan, success, empty, workplace)
 
 
 def to_result(value: Any, success: int, empty: int) -> Result:

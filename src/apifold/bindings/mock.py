@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from apifold.bindings.binding import Binding, Workplace
+from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
 from apifold.description.walk import resolve_pointer
-from apifold.exchange import Exchange, Result
+from apifold.exchange import Call, Exchange, Result
 from apifold.http import Response
 from apifold.schema.generate import CannotGenerate, generate
 
 
-def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
+def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
     """An answer with the first described 2xx status; `binding: {mock: {status: 202}}` picks another.
 
     The value is made at the first request and kept: large descriptions have answers that nobody ever asks for.
@@ -26,7 +26,7 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
         first = made[0]
         return Result(first.status, first.value, first.headers)
 
-    return Binding(call)
+    return call
 
 
 def _result(operation: Operation, status: int, workplace: Workplace) -> Result:

@@ -6,15 +6,15 @@ import mimetypes
 from pathlib import Path
 from typing import Any
 
-from apifold.bindings.binding import Binding, Workplace
+from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
-from apifold.exchange import Exchange, Result
+from apifold.exchange import Call, Exchange, Result
 from apifold.http import Response
 
 _KEYS = {"value", "file", "status", "headers"}
 
 
-def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
+def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
     """`binding: {static: {value: ANY}}` or `{static: {file: NAME}}`, with `status` and `headers` where wanted."""
     below = "/x-apifold/binding"
     if not isinstance(option, dict) or not option.keys() <= _KEYS or ("value" in option) == ("file" in option):
@@ -28,14 +28,14 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Binding:
     headers = tuple((str(name), str(value)) for name, value in (option.get("headers") or {}).items())
     if "value" in option:
         value = option["value"]
-        return Binding(lambda exchange: Result(status, value, headers))
+        return lambda exchange: Result(status, value, headers)
     content, media = _file(operation, str(option["file"]), workplace, below)
     response = Response(status, content, (("Content-Type", media), *headers))
 
     def call(exchange: Exchange) -> Result:
         return Result(status, response)
 
-    return Binding(call)
+    return call
 
 
 def _file(operation: Operation, name: str, workplace: Workplace, below: str) -> tuple[bytes, str]:

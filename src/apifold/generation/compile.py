@@ -10,7 +10,7 @@ from typing import Any
 from apifold import extension_points
 from apifold.access.method import Method
 from apifold.access.policy import Policy
-from apifold.bindings import Binding, Modules, Workplace
+from apifold.bindings import Modules, Workplace
 from apifold.description import Description, Operation, with_operations
 from apifold.description.extension import operation_extension
 from apifold.description.operations import each_operation
@@ -26,8 +26,8 @@ from apifold.pipeline.writer import compile_writer
 from apifold.routing import PLACEHOLDER, Table
 from apifold.schema.checker import Schemas
 from apifold.schema.members import compile_shaper
-from apifold.schema.projection import is_marked
-from apifold.settings import ApiSettings, Settings
+from apifold.schema.projection import Side, is_marked
+from apifold.settings import ApiSettings, Mode, Settings
 from apifold.traits import Surroundings, Trait
 
 
@@ -83,7 +83,7 @@ class _Bound:
 
     operation: Operation
     reader: Reader
-    binding: Binding
+    call: Call
 
 
 class _Compiler:
@@ -192,19 +192,24 @@ class _Compiler:
             ) from None
         return _Bound(operation, reader, bind(operation, option, self.workplace))
 
+    def _mode(self, operation: Operation, direction: Side) -> Mode | None:
+        """The validation mode that is asked for: by the operation, by the deployment, by the document."""
+        for asked in (operation.extension, self.grounds.changes, self.description.extension):
+            mode: Mode | None = getattr(asked.validation, direction)
+            if mode:
+                return mode
+        return None
+
     def _reader(self, operation: Operation) -> Reader:
         unknown = operation.extension.unknown or self.unknown
-        asked = operation.extension.validation.request or self.grounds.changes.validation.request
-        mode = asked or self.description.extension.validation.request or self.settings.validation_request
+        mode = self._mode(operation, "request") or self.settings.validation_request
         return compile_reader(
             self.description, operation, self.requests[unknown == "reject"], unknown, mode, self.settings.max_body_bytes
         )
 
     def _endpoint(self, bound: _Bound, method: Method) -> Endpoint:
         operation = bound.operation
-        asked = operation.extension.validation.response or self.grounds.changes.validation.response
-        mode = asked or self.description.extension.validation.response or self.settings.validation_response
-        call, suspends = self._call(bound)
+        mode = self._mode(operation, "response") or self.settings.validation_response
         return Endpoint(
             api=self.description.name,
             name=operation.id or operation.title,
@@ -212,13 +217,12 @@ class _Compiler:
             captures=tuple(PLACEHOLDER.findall(operation.path)),
             gate=compile_gate(self.description, operation, method, self.grounds.policy),
             reader=bound.reader,
-            call=call,
-            suspends=suspends,
+            call=self._call(bound),
             writer=compile_writer(self.description, operation, self.responses, mode),
         )
 
-    def _call(self, bound: _Bound) -> tuple[Call, bool]:
-        operation, binding = bound.operation, bound.binding
+    def _call(self, bound: _Bound) -> Call:
+        operation = bound.operation
         arounds = []
         for trait in self.traits.get(operation.title, ()):
             try:
@@ -233,11 +237,11 @@ class _Compiler:
             if around is not None:
                 arounds.append(around)
         if not arounds:
-            return binding.call, binding.suspends
-        proceed = _awaiting(binding)
+            return bound.call
+        proceed = _awaiting(bound.call)
         for around in reversed(arounds):
             proceed = _wrapped(around, proceed)
-        return proceed, True
+        return proceed
 
     def _surroundings(self, operation: Operation) -> Surroundings:
         beside = self.bound.get((operation.path, "GET"))
@@ -327,9 +331,7 @@ def _changed(
     return copy
 
 
-def _awaiting(binding: Binding) -> Callable[[Exchange], Awaitable[Result]]:
-    call = binding.call
-
+def _awaiting(call: Call) -> Callable[[Exchange], Awaitable[Result]]:
     async def proceed(exchange: Exchange) -> Result:
         result = call(exchange)
         return result if isinstance(result, Result) else await result
@@ -348,7 +350,7 @@ def _wrapped(
 
 def _reading(beside: _Bound) -> Callable[[Exchange], Awaitable[Result]]:
     """What a GET of the same path answers, for traits that need to know what is changed."""
-    proceed = _awaiting(beside.binding)
+    proceed = _awaiting(beside.call)
     captures = PLACEHOLDER.findall(beside.operation.path)
 
     async def read(exchange: Exchange) -> Result:

@@ -38,8 +38,7 @@ class Endpoint:
         captures: names of the path's variables, in the order of the path.
         gate: who may call it.
         reader: request to arguments.
-        call: the binding with its traits around it.
-        suspends: whether `call` gives something to await.
+        call: the binding's, with its traits around it.
         writer: result to response.
     """
 
@@ -50,7 +49,6 @@ class Endpoint:
     gate: Gate
     reader: Reader
     call: Call
-    suspends: bool
     writer: Writer
 
 

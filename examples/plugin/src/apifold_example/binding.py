@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from apifold import Binding, Exchange, Result
+from apifold import Call, Exchange, Result
 
 
-def bind(operation: Any, option: Any, workplace: Any) -> Binding:
+def bind(operation: Any, option: Any, workplace: Any) -> Call:
     """`binding: echo`, or `binding: {echo: {greeting: TEXT}}`."""
     greeting = (option or {}).get("greeting", "You asked for")
 
     def call(exchange: Exchange) -> Result:
         return Result(operation.success, {"said": greeting, "asked": dict(exchange.arguments)})
 
-    return Binding(call)
+    return call

@@ -1,4 +1,4 @@
-"""What a binding is: how an operation gets its answer."""
+"""What a binding is given: an operation, what stands beside its own name, and a workplace."""
 
 from __future__ import annotations
 
@@ -45,13 +45,5 @@ class Workplace:
         return self.description.places.error(operation.pointer + below, message, remedy)
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """A bound operation: its call, and whether that gives something to await."""
-
-    call: Call
-    suspends: bool = False
-
-
-Bind = Callable[[Operation, Any, Workplace], Binding]
-"""An entry of `apifold.bindings`: the operation, what stands beside the binding's name, the workplace."""
+Bind = Callable[[Operation, Any, Workplace], Call]
+"""A binding, as an entry of `apifold.bindings`: makes the call that answers an operation."""
