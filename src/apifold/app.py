@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from apifold.application import Application
+from apifold.deployment import Deployment
 from apifold.errors import SettingsError
 from apifold.generation import Target
 from apifold.settings import Settings, ValidationModes
@@ -108,7 +109,7 @@ class App:
     def application(self) -> Application:
         """What serves the APIs that were added."""
         if self._application is None:
-            self._application = Application(self.settings, self._targets)
+            self._application = Application(Deployment(self.settings), self._targets)
         return self._application
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from watchfiles import PythonFilter, awatch
@@ -19,14 +19,16 @@ from watchfiles import PythonFilter, awatch
 from apifold import extension_points
 from apifold.access.method import Method
 from apifold.bindings import Modules
+from apifold.deployment import Deployment
 from apifold.description import Description, ParsedFiles, Placement, Sources, load
 from apifold.errors import DescriptionError, DescriptionErrors
-from apifold.generation import Builder, Generation, Loaded, Target
+from apifold.generation import Builder, Generation, Loaded, Target, targets_of
 from apifold.generation.compile import Grounds, Tools, compile_api
 from apifold.generation.kept import KeptFiles
 from apifold.generation.running import Running, files_of
 from apifold.generation.watch import Watch
 from apifold.http import Request, Response
+from apifold.jobs.job import JobKind
 from apifold.observe import logs
 from apifold.observe.counters import Counters, Exposition
 from apifold.observe.crew import Crew
@@ -47,12 +49,13 @@ class Application:
     (connections, threads, an event loop) is there before `start`.
 
     Args:
-        settings: everything that the deployment decides.
+        deployment: what it may use.
         targets: what is served.
     """
 
-    def __init__(self, settings: Settings, targets: Iterable[Target]) -> None:
-        self.settings = settings
+    def __init__(self, deployment: Deployment, targets: Iterable[Target]) -> None:
+        self.deployment = deployment
+        self.settings = deployment.settings
         self.targets = tuple(targets)
         self.crew = Crew()
         self.limits: Any = None
@@ -61,7 +64,22 @@ class Application:
         self._tasks: list[asyncio.Task[None]] = []
         self._running: Running | None = None
         self._threads: ThreadPoolExecutor | None = None
-        self._database: Any = None
+
+    @classmethod
+    def serving(cls, names: Iterable[str], settings: Settings) -> Self:
+        """An application of directories, files and installed services.
+
+        Raises:
+            SettingsError: something is none of these.
+        """
+        deployment = Deployment(settings)
+        return cls(deployment, targets_of(tuple(names), deployment))
+
+    @property
+    def jobs(self) -> dict[str, JobKind]:
+        """The kinds of long work that its services do, by `SERVICE.KIND`."""
+        services = [target.service for target in self.targets if target.service]
+        return {f"{service.name}.{name}": kind for service in services for name, kind in service.jobs.items()}
 
     def build(self) -> Generation:
         """Build the first generation, without serving it.
@@ -106,14 +124,13 @@ class Application:
         self.close()
 
     def close(self) -> None:
-        """Close threads, services and the database."""
+        """Close threads, services and what the deployment has open."""
         if self._threads:
             self._threads.shutdown(wait=True, cancel_futures=True)
         for target in self.targets:
             if target.service and target.service.close:
                 target.service.close()
-        if self._database is not None:
-            self._database.close()
+        self.deployment.close()
         self._counters.write()
 
     @property
@@ -137,15 +154,7 @@ class Application:
         """What compiling APIs needs; made once in a process."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self.settings.threads, "apifold")
-        return Tools(self.settings, cache(self.method), self.database, self._threads)
-
-    def database(self) -> Any:
-        """The deployment's database, opened and migrated at its first use."""
-        if self._database is None:
-            from apifold.store import open_database  # noqa: PLC0415  # brings SQLAlchemy, for those who use it
-
-            self._database = open_database(self.settings.database_url)
-        return self._database
+        return Tools(self.settings, cache(self.method), self.deployment.database, self._threads)
 
     # The system's own handlers ask the rest: `reference.system.Status`.
 
@@ -169,7 +178,9 @@ class Application:
         running = self.running
         own = {"pid": os.getpid(), "generation": running.generation.id, "since": running.since}
         workers = self.crew.members() or [own]
-        return {**_state(running.generation), "since": running.since, "worker": os.getpid(), "workers": workers}
+        return {**_state(running.generation), "since": running.since, "worker": os.getpid(), "workers": workers} | (
+            {"jobs": self.crew.job_processes()} if self.jobs else {}
+        )
 
     def metrics(self) -> tuple[bytes, str]:
         """The metrics of every worker."""
@@ -228,9 +239,9 @@ class Application:
                 os.kill(os.getppid(), signal.SIGHUP)
 
 
-def check(targets: Iterable[Target], settings: Settings) -> tuple[DescriptionError, ...]:
+def check(names: Iterable[str], settings: Settings) -> tuple[DescriptionError, ...]:
     """Every error of every file of some targets, sorted; nothing is kept, served or started."""
-    application = Application(msgspec.structs.replace(settings, state=""), targets)
+    application = Application.serving(names, msgspec.structs.replace(settings, state=""))
     try:
         return application.builder().build().all_errors
     finally:

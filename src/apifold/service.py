@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from apifold.jobs.job import JobKind
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -16,6 +18,7 @@ class Service:
         apis: folders beside the service's module, each with its `openapi.yaml` (or `swagger.yaml`, or JSON).
         provides: what handlers may take by name, such as `core`.
         policy: file with the rules that its descriptions name, beside the service's module.
+        jobs: the kinds of long work that it does, by name.
         close: called when the process stops.
     """
 
@@ -23,4 +26,5 @@ class Service:
     apis: tuple[str, ...]
     provides: Mapping[str, Any] = field(default_factory=dict)
     policy: str = ""
+    jobs: Mapping[str, JobKind] = field(default_factory=dict)
     close: Callable[[], None] | None = None

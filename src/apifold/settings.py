@@ -53,6 +53,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ".apifold"
     )
     database: Annotated[str, _says("SQLAlchemy URL; empty is SQLite in the state directory")] = ""
+    jobs: Annotated[
+        str,
+        _says("SQLAlchemy URL for long work; empty is `database` if PostgreSQL, else a file in the state directory"),
+    ] = ""
     config: Annotated[str, _says("file with settings; empty is `apifold.yaml` in the served directory")] = ""
     dev: Annotated[bool, _says("roll the workers when code changes, too")] = False
     watch: Annotated[bool, _says("serve changed, new and removed files without a restart")] = True
@@ -129,6 +133,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if self.database or not self.state:
             return self.database or "sqlite://"
         return f"sqlite:///{self.state_directory / 'apifold.db'}"
+
+    @property
+    def jobs_url(self) -> str:
+        """The SQLAlchemy URL of jobs in force; "" where that is a file of the deployment's own."""
+        if self.jobs or self.database.startswith("postgres"):
+            return self.jobs or self.database
+        return f"sqlite:///{self.state_directory / 'jobs.db'}" if self.state else ""
 
     @property
     def worker_count(self) -> int:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from apifold.application import check
-from apifold.generation import targets_of
 from apifold.settings import Settings
 
 HEAD = """
@@ -272,7 +271,7 @@ def test_everything_wrong_is_told_with_its_place(name, tmp_path):
     case = CASES[name]
     for file, content in case.files.items():
         (tmp_path / file).write_bytes(content if isinstance(content, bytes) else content.encode())
-    found = check(targets_of((str(tmp_path),), Settings()), Settings())
+    found = check((str(tmp_path),), Settings())
     told = [str(error) for error in found]
     for place, says in case.errors:
         file, _, line = place.partition(":")
@@ -288,6 +287,6 @@ def test_everything_wrong_is_told_with_its_place(name, tmp_path):
 def test_a_handler_that_may_be_named_by_setting(tmp_path):
     text = 'openapi: 3.1.0\ninfo: {title: T, version: "1"}\npaths:\n  /x: {get: {operationId: platform.node, responses: {"200": {description: ok}}}}\n'
     (tmp_path / "api.yaml").write_text(text)
-    assert check(targets_of((str(tmp_path),), Settings()), Settings())
+    assert check((str(tmp_path),), Settings())
     allowed = Settings(handlers=("platform",))
-    assert check(targets_of((str(tmp_path),), allowed), allowed) == ()
+    assert check((str(tmp_path),), allowed) == ()

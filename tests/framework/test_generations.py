@@ -10,7 +10,6 @@ import pytest
 from apifold import Settings
 from apifold.application import Application
 from apifold.errors import DescriptionErrors
-from apifold.generation import targets_of
 from apifold.generation.watch import Watch
 
 GOOD = """
@@ -39,7 +38,7 @@ def application(apis, tmp_path):
 
     def make(**settings):
         chosen = Settings(state=str(tmp_path / "state"), **settings)
-        made.append(Application(chosen, targets_of((str(apis),), chosen)))
+        made.append(Application.serving((str(apis),), chosen))
         return made[-1]
 
     yield make
@@ -170,14 +169,13 @@ def test_a_swap_of_symbolic_links_is_seen(tmp_path):
     (folder / "..data").symlink_to("..2026_1")
     (folder / "api.yaml").symlink_to("..data/api.yaml")
     settings = Settings(state="")
-    targets = targets_of((str(folder),), settings)
-    application = Application(settings, targets)
+    application = Application.serving((str(folder),), settings)
     builder = application.builder()
     first = builder.build()
     assert served(first) == {"api": 1}
 
     async def swap():
-        watch = Watch(targets, set, 0.05)
+        watch = Watch(application.targets, set, 0.05)
         (folder / "..tmp").symlink_to("..2026_2")
         os.rename(folder / "..tmp", folder / "..data")
         async for _ in watch.changes():

@@ -11,7 +11,6 @@ import click
 
 from apifold.application import check
 from apifold.cli.options import setting_options, settings_from
-from apifold.generation import targets_of
 
 
 @click.command("check", short_help="tell every error of every file, with file, line and what to do")
@@ -24,7 +23,7 @@ def command(targets: tuple[str, ...], as_json: bool, **options: Any) -> None:
     Exit code 1 where there is an error.
     """
     settings = settings_from(targets, options)
-    errors = check(targets_of(targets, settings), settings)
+    errors = check(targets, settings)
     if as_json:
         names = ("file", "line", "pointer", "message", "remedy")
         click.echo(json.dumps([{name: getattr(error, name) for name in names} for error in errors], indent=2))

@@ -11,7 +11,6 @@ from rich.progress import track
 from apifold import extension_points
 from apifold.application import Application
 from apifold.cli.options import setting_options, settings_from
-from apifold.generation import targets_of
 from apifold.reference.static_reference import write_reference
 
 
@@ -24,7 +23,7 @@ from apifold.reference.static_reference import write_reference
 def command(targets: tuple[str, ...], output: str, **options: Any) -> None:
     """Write the reference of every API of TARGETS as plain HTML pages that need no server."""
     settings = settings_from(targets, {**options, "quarantine": True, "state": ""})
-    application = Application(settings, targets_of(targets or extension_points.names("apifold.services"), settings))
+    application = Application.serving(targets or extension_points.names("apifold.services"), settings)
     try:
         generation = application.build()
         entries = {entry.name: entry for entry in application.entries()}

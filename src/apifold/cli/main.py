@@ -18,6 +18,7 @@ COMMANDS = {
     "mock": "serve answers made from examples and schemas",
     "docs": "write a static reference",
     "new": "begin an API, an endpoint, a model or a service",
+    "worker": "do long work without serving",
     "db": "look after the database",
     "settings": "list every setting",
 }

@@ -76,7 +76,7 @@ class Core:
     """What the service is about; it knows no HTTP."""
 
 
-def service(settings):
+def service(deployment):
     return Service(name="{name}", apis=("v1",), provides={{"core": Core()}})
 '''
 

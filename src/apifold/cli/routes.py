@@ -12,7 +12,6 @@ from rich.table import Table
 from apifold import extension_points
 from apifold.application import Application
 from apifold.cli.options import setting_options, settings_from
-from apifold.generation import targets_of
 from apifold.pipeline.endpoint import describe_site
 
 
@@ -24,7 +23,7 @@ from apifold.pipeline.endpoint import describe_site
 def command(targets: tuple[str, ...], as_json: bool, everything: bool, **options: Any) -> None:
     """List every method and path that TARGETS would serve, with operation and policy rule."""
     settings = settings_from(targets, {**options, "quarantine": True, "state": ""})
-    application = Application(settings, targets_of(targets or extension_points.names("apifold.services"), settings))
+    application = Application.serving(targets or extension_points.names("apifold.services"), settings)
     try:
         generation = application.build()
         own = {loaded.api.name for loaded in generation.loaded}

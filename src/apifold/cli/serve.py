@@ -9,7 +9,6 @@ import click
 from apifold import extension_points
 from apifold.application import Application
 from apifold.cli.options import setting_options, settings_from
-from apifold.generation import targets_of
 from apifold.server.processes import serve
 from apifold.settings import Settings
 
@@ -28,5 +27,4 @@ def command(targets: tuple[str, ...], **options: Any) -> None:
 
 def run(targets: tuple[str, ...], settings: Settings) -> None:
     """Serve until told to stop."""
-    chosen = targets or extension_points.names("apifold.services")
-    serve(settings, Application(settings, targets_of(chosen, settings)))
+    serve(settings, Application.serving(targets or extension_points.names("apifold.services"), settings))

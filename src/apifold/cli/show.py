@@ -9,7 +9,6 @@ import click
 
 from apifold.application import Application
 from apifold.cli.options import setting_options, settings_from
-from apifold.generation import targets_of
 from apifold.reference.documents import Document
 
 
@@ -22,7 +21,7 @@ from apifold.reference.documents import Document
 def command(target: str, api: str | None, as_json: bool, normalised: bool, **options: Any) -> None:
     """Print the description of an API of TARGET; API is its name, where there are several."""
     settings = settings_from((target,), {**options, "quarantine": True, "state": ""})
-    application = Application(settings, targets_of((target,), settings))
+    application = Application.serving((target,), settings)
     try:
         loaded = {one.api.name: one for one in application.build().loaded}
     finally:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from apifold import extension_points
+from apifold.deployment import Deployment
 from apifold.description import ParsedFiles, is_model, is_overlay
 from apifold.description.overlay import extends
 from apifold.errors import DescriptionError, DescriptionErrors, SettingsError
 from apifold.service import Service
-from apifold.settings import Settings
 
 SUFFIXES = (".yaml", ".yml", ".json")
 SETTINGS_FILE = "apifold.yaml"
@@ -67,17 +67,17 @@ class Found:
     errors: tuple[DescriptionError, ...]
 
 
-def targets_of(names: tuple[str, ...], settings: Settings) -> tuple[Target, ...]:
+def targets_of(names: tuple[str, ...], deployment: Deployment) -> tuple[Target, ...]:
     """The targets that a command line names: one at `/`, several each below its own name.
 
     Raises:
         SettingsError: something is neither a directory, nor a file, nor an installed service.
     """
     several = len(names) > 1
-    return tuple(_target(name, settings, several) for name in names)
+    return tuple(_target(name, deployment, several) for name in names)
 
 
-def _target(name: str, settings: Settings, several: bool) -> Target:
+def _target(name: str, deployment: Deployment, several: bool) -> Target:
     path = Path(name)
     if path.exists():
         path = Path(os.path.abspath(path))
@@ -92,7 +92,7 @@ def _target(name: str, settings: Settings, several: bool) -> Target:
             f"installed are: {', '.join(installed) or 'none'}"
         )
     make = extension_points.load("apifold.services", name)
-    service: Service = make(settings)
+    service: Service = make(deployment)
     package = make.__module__.rpartition(".")[0] or make.__module__
     directory = Path(inspect.getfile(make)).parent
     return Target(

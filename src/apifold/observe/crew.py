@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,18 +56,40 @@ class Crew:
             draft.write_bytes(msgspec.json.encode({"pid": os.getpid(), "generation": generation, "since": since}))
             draft.replace(self.directory / f"{os.getpid()}.state")
 
+    def tell_jobs(self, kinds: Iterable[str]) -> None:
+        """Tell the others that this process does long work of these kinds."""
+        if self.directory:
+            with suppress(FileNotFoundError):  # the server ended first
+                (self.directory / f"{os.getpid()}.jobs").write_text("\n".join(kinds), "utf-8")
+
+    def job_processes(self) -> list[dict[str, Any]]:
+        """The processes that do long work: `pid` and `kinds`."""
+        found = []
+        for file in sorted(self.directory.glob("*.jobs")) if self.directory else ():
+            if _is_alive(int(file.stem)):
+                found.append({"pid": int(file.stem), "kinds": file.read_text("utf-8").split()})
+        return found
+
     def members(self) -> list[dict[str, Any]]:
         """What each process that is alive told last: `pid`, `generation`, `since`."""
         found = []
         for file in sorted(self.directory.glob("*.state")) if self.directory else ():
             try:
                 member = msgspec.json.decode(file.read_bytes())
-                os.kill(member["pid"], 0)
             except (OSError, msgspec.DecodeError):
                 continue
-            found.append(member)
+            if _is_alive(member["pid"]):
+                found.append(member)
         return found
 
     def is_speaker(self) -> bool:
         """Whether this process is the one that speaks for all."""
         return os.getpid() == min((member["pid"] for member in self.members()), default=0)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True

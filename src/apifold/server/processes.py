@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from apifold.application import Application
 from apifold.errors import SettingsError
 from apifold.observe import logs
+from apifold.server.job_process import JobProcess
 from apifold.server.limiter import SharedLimits
 from apifold.server.worker import ApifoldWorker, tls_context
 from apifold.settings import Settings
@@ -33,6 +35,8 @@ def serve(settings: Settings, application: Application) -> None:
     check_exposure(settings)
     tls_context(settings)
     application.method(settings.auth)
+    if application.jobs:
+        application.deployment.jobs().close()
     logs.set_up(settings)
     listener = bind(settings.listen)
     application.crew.gather()
@@ -40,7 +44,7 @@ def serve(settings: Settings, application: Application) -> None:
         application.limits = SharedLimits()
     owner = os.getpid()
     try:
-        _Arbiter(settings, application, listener).run()
+        _Gunicorn(settings, application, listener).run()
     except HaltServer:
         # More than one worker could not boot: the second one's end interrupts the stop that the first one's began.
         raise SystemExit(1) from None
@@ -116,7 +120,7 @@ def _host_port(listen: str) -> tuple[str, int]:
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # `check_exposure` asks whether that is meant
 
 
-class _Arbiter(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn, told everything by our settings and reading nothing else."""
 
     def __init__(self, settings: Settings, application: Application, listener: socket.socket) -> None:
@@ -144,3 +148,30 @@ class _Arbiter(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Application:
         return self.application
+
+    def run(self) -> None:
+        _Arbiter(self).run()
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # as above
+    """gunicorn's arbiter, with the process that does long work under its eyes, too."""
+
+    def __init__(self, gunicorn: _Gunicorn) -> None:
+        super().__init__(gunicorn)
+        self.jobs = JobProcess(gunicorn.application, self._close_listeners)
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        self.jobs.keep_running()
+
+    def stop(self, graceful: bool = True) -> None:
+        self.jobs.stop()
+        super().stop(graceful)
+
+    def reload(self) -> None:
+        self.jobs.roll()
+        super().reload()
+
+    def _close_listeners(self) -> None:
+        for listener in self.LISTENERS:
+            listener.sock.close()

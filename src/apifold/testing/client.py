@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from apifold.application import Application
-from apifold.generation import Target, targets_of
+from apifold.deployment import Deployment
+from apifold.generation import Target
 from apifold.http import Request
 from apifold.settings import Settings
 
@@ -132,7 +133,9 @@ def client(
 
     chosen = settings or Settings(state="")
     chosen = msgspec.structs.replace(chosen, **changes)
-    return Client(Application(chosen, tuple(targets) or targets_of(tuple(map(str, served)), chosen)))
+    return Client(
+        Application(Deployment(chosen), targets) if targets else Application.serving(map(str, served), chosen)
+    )
 
 
 def _json(value: Any) -> bytes:

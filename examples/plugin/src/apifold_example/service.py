@@ -1,6 +1,6 @@
 """A service: a core, and one API over it."""
 
-from apifold import NotFound, Service, Settings
+from apifold import Deployment, NotFound, Service
 
 
 class Shelf:
@@ -15,5 +15,5 @@ class Shelf:
         return self.books[name]
 
 
-def service(settings: Settings) -> Service:
+def service(deployment: Deployment) -> Service:
     return Service(name="library", apis=("v1",), provides={"shelf": Shelf()})
