@@ -9,11 +9,12 @@ from typing import Any
 from apifold.errors import SettingsError
 
 EXTENSION_POINTS = {
-    "apifold.services": "a service: `service(settings) -> apifold.Service`, served by its entry point's name",
+    "apifold.services": "a service: `service(deployment) -> apifold.Service`, served by its entry point's name",
     "apifold.bindings": "a binding: how an operation gets its answer, named by `x-apifold: {binding: {NAME: ...}}`",
     "apifold.traits": "a trait: a habit of an operation, switched on by `x-apifold: {traits: [NAME]}`",
     "apifold.dialects": "a dialect: how one API words its faults, named by `x-apifold: {errors: NAME}`",
     "apifold.auth": "an auth method: who is asking, named by the setting `auth: NAME`",
+    "apifold.commands": "a command: a `click` command or group, run as `apifold NAME`",
 }
 
 

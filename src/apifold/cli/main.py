@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from apifold import extension_points
 from apifold.errors import DescriptionErrors, Fault, MissingExtra, SettingsError
 
 COMMANDS = {
@@ -29,17 +30,27 @@ class Lazy(click.Group):
     """Imports a command when it is asked for, so that `apifold --help` is quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *(name for name in extension_points.names("apifold.commands") if name not in COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name in COMMANDS:
+            command: click.Command = importlib.import_module(f"apifold.cli.{cmd_name}").command
+            return command
+        if cmd_name not in extension_points.names("apifold.commands"):
             return None
-        command: click.Command = importlib.import_module(f"apifold.cli.{cmd_name}").command
-        return command
+        try:
+            guest: click.Command = extension_points.load("apifold.commands", cmd_name)
+        except ModuleNotFoundError:
+            raise MissingExtra(f"apifold {cmd_name}", cmd_name) from None
+        return guest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        guests = [name for name in self.list_commands(ctx) if name not in COMMANDS]
+        if guests:
+            with formatter.section("Commands of services"):
+                formatter.write_dl([(name, f"see apifold {name} --help") for name in guests])
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

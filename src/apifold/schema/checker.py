@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema_rs
@@ -127,3 +128,19 @@ class Checker:
 def _absolute(node: dict[str, Any]) -> dict[str, Any]:
     target = node.get("$ref")
     return {**node, "$ref": _URI + target} if isinstance(target, str) and target.startswith("#") else node
+
+
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether a text has a match, for a pattern from outside: the time it takes grows with the text's length only.
+
+    Raises:
+        ValueError: the pattern does not compile, or looks around, which can't be had in linear time.
+    """
+    try:
+        validator = jsonschema_rs.Draft202012Validator(
+            {"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions()
+        )
+    except jsonschema_rs.ValidationError:
+        raise ValueError(f"{pattern!r} is no regular expression that can be matched in linear time") from None
+    found: Callable[[str], bool] = validator.is_valid
+    return found

@@ -1,0 +1,1 @@
+"""The API v2: jobs and results as resources."""
