@@ -1,4 +1,4 @@
-"""The library: plans, performance indexes (QPIs), metrics and baselines; shipped in files, one's own in the database."""
+"""The library: plans, performance indexes (QPIs), metrics and baselines; shipped or of one's own."""
 
 from __future__ import annotations
 

@@ -157,7 +157,8 @@ def _metric(spec: Mapping[str, Any], found: Measured | None, known: Sequence[Any
 def _workload(
     name: str, description: str, found: Measured | None, reference: Mapping[str, Any], mode: Mode
 ) -> dict[str, Any]:
-    samples = [number(sample, mode) for sample in found.values.get(name, ())] if found else []
+    taken: Sequence[float | str] = found.values.get(name, ()) if found else ()
+    samples = [number(sample, mode) for sample in taken]
     result = fmean(samples) if samples else None
     base = number(reference[name], mode) if reference.get(name) is not None else None
     score = result / base if result is not None and base else None
@@ -170,7 +171,7 @@ def _selected(
     """A section that selects its workloads by a regular expression, from whatever was measured."""
     belongs = matcher(spec["regex"])
     lower_is_better = bool(spec.get("use_reciprocal"))
-    metrics = []
+    metrics: list[dict[str, Any]] = []
     for name, found in sorted(measured.items()):
         reference = _baseline_of(name, found, known, mode)
         workloads = []
