@@ -68,18 +68,18 @@ def test_a_changed_document_is_read_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "status"),
+    ("path", "status", "title"),
     [
-        ("/v1.0/plans/compute?action=run", 501),
-        ("/v1.0/plans/compute?action=jump", 501),
-        ("/v1.0/plans/nope?action=run", 404),
-        ("/v1.0/plans/compute", 400),
-        ("/v1.0/plans/compute?action=run&more=1", 400),
+        ("/v1.0/plans/compute?action=jump", 501, "Jump handler not implemented"),
+        ("/v1.0/plans/nope?action=run", 404, "Plan not found"),
+        ("/v1.0/plans/sample?action=run", 400, "Invalid request"),
+        ("/v1.0/plans/compute", 400, "Invalid request"),
+        ("/v1.0/plans/compute?action=run&more=1", 400, "Invalid request"),
     ],
 )
-def test_running_a_plan_makes_no_figures_up(api, path, status):
+def test_what_can_not_be_run_is_told(api, path, status, title):
     answer = api.post(path)
-    assert answer.status == status
+    assert (answer.status, answer.json["title"]) == (status, title)
     assert answer.json["status"] == status
 
 
@@ -92,4 +92,9 @@ def test_its_description_and_page_are_served(api):
 
 
 def test_the_library_is_shipped():
-    assert Library(DATA).plans.names() == ["compute.yaml", "sample.yaml", "storage.yaml"]
+    assert Library(DATA).plans.names() == [
+        "compute.yaml",
+        "everything.yaml",
+        "sample.yaml",
+        "storage.yaml",
+    ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from apifold import Deployment, Invalid, Job, Limits, NotFound, Problem, RunningJob, run_confined
+from apifold import Deployment, Invalid, Job, Limits, NotFound, Problem, RunningJob, matcher, run_confined
 from apifold_services.benchmark.core.drivers import DRIVERS, Driver, Measurement, Tool
 from apifold_services.benchmark.core.facts import facts
 from apifold_services.benchmark.core.library import SUFFIX, Library
@@ -274,6 +274,11 @@ def check_qpi(content: dict[str, Any]) -> None:
         for index, section in enumerate(content["sections"])
         if not section.get("metrics") and not section.get("regex")
     ]
+    for index, section in enumerate(content["sections"]):
+        try:
+            matcher(section.get("regex", ""))
+        except ValueError as error:
+            problems.append(Problem("body", f"/sections/{index}/regex", str(error)))
     if any(section.get("regex") for section in content["sections"]) and not content.get("metrics"):
         problems.append(Problem("body", "/metrics", "a section with a `regex` selects from what these measure"))
     if problems:
