@@ -40,9 +40,18 @@ def run(url: str, *more: str) -> subprocess.CompletedProcess:
     return subprocess.run(line, capture_output=True, text=True, timeout=300)
 
 
-def test_benchmark(server):
-    started = server("benchmark", "--validation-response", "reject", "--no-access-log")
-    ended = run(f"{started.url}/v1.0/swagger.json", "--url", f"{started.url}/v1.0")
+def test_benchmark(server, tmp_path):
+    (tmp_path / "tokens.yaml").write_text("- {token: secret, user: tester, roles: [admin]}\n")
+    by_token = ("--auth", "tokens", "--tokens", tmp_path / "tokens.yaml")
+    started = server("benchmark", "--validation-response", "reject", "--no-access-log", *by_token)
+    token = ("--header", "X-Auth-Token: secret")
+    # A run that is waited for takes a minute; runs are in the tests of the service.
+    ended = run(f"{started.url}/v1.0/swagger.json", "--url", f"{started.url}/v1.0", "--exclude-method", "POST", *token)
+    assert ended.returncode == 0, ended.stdout
+    # Whether a name, a marker or an ETag means something depends on what is there, not on a schema; and a document may
+    # be gone again, or shipped, or changed by a request that came between.
+    left_out = "positive_data_acceptance,ensure_resource_availability"
+    ended = run(f"{started.url}/v2/openapi.json", "--exclude-checks", left_out, *token)
     assert ended.returncode == 0, ended.stdout
 
 
