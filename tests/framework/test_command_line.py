@@ -221,3 +221,10 @@ def test_public_names_are_there():
         assert getattr(apifold, name) is not None
     with pytest.raises(AttributeError):
         apifold.nothing_of_the_kind  # noqa: B018  # that is the test
+
+
+def test_a_package_brings_commands():
+    assert CliRunner().invoke(command_line, ["books"]).output == "Emma\n"
+    told = CliRunner().invoke(command_line, ["--help"]).output
+    assert "Commands of services" in told
+    assert "benchmark" in told

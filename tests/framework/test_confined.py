@@ -14,8 +14,8 @@ from apifold import Limits, run_confined
 from tests.servers import until
 
 
-def python(code: str, limits: Limits = Limits(), **more):
-    return run_confined([sys.executable, "-c", code], limits, **more)
+def python(code: str, limits: Limits | None = None, **more):
+    return run_confined([sys.executable, "-c", code], limits or Limits(), **more)
 
 
 def test_what_it_writes_and_how_it_ends_is_told():

@@ -262,7 +262,15 @@ def test_a_nodes_token_is_never_told(api):
     assert api.put("/v2/nodes/n1", json=node).status == 200
     assert api.delete("/v2/nodes/n1").status == 204
     assert api.get("/v2/nodes/n1").status == 404
-    assert api.put("/v2/nodes/n1", json={"url": "file:///etc/passwd"}).status == 400
+    for url in (
+        "file:///etc/passwd",
+        "http://",
+        "http://[::::]/v2",
+        "http://h:99999/v2",
+        "http://u:p@h/v2",
+        "http://h/?x",
+    ):
+        assert api.put("/v2/nodes/n1", json={"url": url}).status == 400, url
 
 
 def test_a_pod_with_a_node_that_is_away_says_so(running, monkeypatch):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apifold_services.benchmark.core.drivers import fio, iperf3, ndpi, openssl, sysbench
+from apifold import Limits, run_confined
+from apifold_services.benchmark.core.drivers import DRIVERS, fio, iperf3, ndpi, openssl, sysbench
 from apifold_services.benchmark.core.library import Library
 from apifold_services.benchmark.core.scoring import FORMULAS, Measured, as_baseline, mean, number, score_pod, score_qpi
 from apifold_services.benchmark.service import DATA
@@ -275,3 +276,19 @@ def test_fios_report_is_read_as_storperf_names_it():
     for broken in ("", "fio: no", "{}", '{"jobs": []}', '{"jobs": [1]}'):
         with pytest.raises(ValueError):
             read(broken)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
+def test_a_tool_measures_what_its_driver_says(driver, tmp_path):
+    tool = driver.probe()
+    if tool is None:
+        pytest.skip(f"{driver.name} is not tested: it is missing ({driver.hint})")
+    for metric in driver.metrics:
+        measurements = driver.measurements(metric, tool, 0.05)
+        for one in measurements[:2]:
+            outcome = run_confined(one.command, Limits(seconds=60, memory=4 << 30), directory=tmp_path)
+            assert outcome.ok, (one.command, outcome)
+            values = one.read(outcome.output)
+            assert set(values) == set(one.workloads or values)
+            assert max(values.values()) > 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
-from apifold import Deployment, Job, NotFound, Query, RunningJob
+from apifold import Deployment, Invalid, Job, NotFound, Problem, Query, RunningJob
 from apifold_services.benchmark.core.results import Results
 from apifold_services.benchmark.core.scoring import score_pod
 
@@ -55,7 +56,16 @@ class Nodes:
         return found
 
     def put(self, name: str, content: dict[str, Any]) -> bool:
-        """Keep a node under a name; whether it is new."""
+        """Keep a node under a name; whether it is new.
+
+        Raises:
+            Invalid: its address can't be one.
+        """
+        try:
+            httpx.URL(content["url"])
+            urlsplit(content["url"]).port  # noqa: B018  # says no where host or port can't be
+        except (httpx.InvalidURL, ValueError):
+            raise Invalid(problems=[Problem("body", "/url", "is no address")]) from None
         content = {**content, "name": name, "url": content["url"].rstrip("/")}
         try:
             self._kept.replace(name, content)
