@@ -226,7 +226,7 @@ def test_a_job_that_kills_every_process_is_given_up(jobs, url, tmp_path):
 
 
 def test_one_runner_works_for_a_state_directory(jobs, runner, tmp_path):
-    assert Runner(jobs, KINDS, tmp_path / "state").start(wait=False) is False
+    assert Runner(jobs, KINDS, tmp_path / "state").start() is False
 
 
 def test_a_jobs_database_is_no_place_for_code(jobs, runner, tmp_path):

@@ -44,20 +44,13 @@ class Runner:
         self.state = state
         self._held: TextIO | None = None
 
-    def start(self, *, wait: bool = True) -> bool:
-        """Begin, after the runner that was here before has ended.
-
-        Args:
-            wait: for that end.
-
-        Returns:
-            Whether it began: false where another is at work and nobody waits.
-        """
+    def start(self) -> bool:
+        """Begin; whether it could: not while another runner is at work for this state directory."""
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Two runners of one state directory would both go on with what one of them is doing.
         self._held = (self.state / "jobs.lock").open("w")
         try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._held.close()
             return False

@@ -16,6 +16,7 @@ from apifold.jobs.job import JobKind
 
 log = logging.getLogger("apifold.jobs")
 
+LOOK_SECONDS = 0.2
 LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 10.0
 """A process that lived so long did not die of its start."""
@@ -42,11 +43,11 @@ def do_jobs(application: Application) -> None:
     parent = os.getppid()
     runner = Runner(jobs, kinds, application.deployment.directory())
     began = False
-    while not stop.is_set() and os.getppid() == parent:
-        began = began or runner.start()
-        if began:
+    while not stop.wait(LOOK_SECONDS) and os.getppid() == parent:
+        # The process that was here before may still be ending.
+        if not began and runner.start():
+            began = True
             application.crew.tell_jobs(kinds)
-        stop.wait(0.5)
     if began:
         runner.stop()
     application.close()

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import httpx
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 DEFAULT_URL = "http://127.0.0.1:8080/v2"
@@ -214,7 +214,7 @@ def tools(api: Api) -> None:
 
 def _watch(api: Api, job: dict[str, Any]) -> dict[str, Any]:
     """Wait for a run's end with a bar that shows how far it is."""
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(job["state"], total=None)
         try:

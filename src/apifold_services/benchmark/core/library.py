@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from apifold import Conflict, Deployment, NotFound, Query, read_file
+from apifold import Conflict, Deployment, Invalid, NotFound, Problem, Query, matcher, read_file
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SUFFIX = ".yaml"
@@ -130,3 +130,25 @@ class Library:
         self.qpis = Shelf(folder / "qpis", "QPI", deployment)
         self.metrics = Shelf(folder / "metrics", "Metric")
         self.baselines = Shelf(folder / "baselines", "Baseline", deployment)
+
+
+def check_qpi(content: dict[str, Any]) -> None:
+    """Refuse an index that could not be scored.
+
+    Raises:
+        Invalid: with every reason.
+    """
+    problems = [
+        Problem("body", f"/sections/{index}", "say which `metrics` it has, or give a `regex`")
+        for index, section in enumerate(content["sections"])
+        if not section.get("metrics") and not section.get("regex")
+    ]
+    for index, section in enumerate(content["sections"]):
+        try:
+            matcher(section.get("regex", ""))
+        except ValueError as error:
+            problems.append(Problem("body", f"/sections/{index}/regex", str(error)))
+    if any(section.get("regex") for section in content["sections"]) and not content.get("metrics"):
+        problems.append(Problem("body", "/metrics", "a section with a `regex` selects from what these measure"))
+    if problems:
+        raise Invalid(problems=problems)

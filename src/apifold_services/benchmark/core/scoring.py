@@ -90,8 +90,8 @@ def score_qpi(
         says that everything could.
     """
     sections = [_section(section, measured, baseline, mode) for section in spec.get("sections") or ()]
-    formula = DEFAULT_FORMULA if mode == "compatible" else spec.get("formula") or DEFAULT_FORMULA
-    overall = mean(formula, ((one["score"], one["weight"]) for one in sections if one["score"] is not None))
+    formula = _formula(spec, mode)
+    overall = _mean_of(formula, sections)
     reference = (baseline or {}).get("score", REFERENCE_SCORE)
     return {
         "name": spec["name"],
@@ -116,21 +116,21 @@ def _index(value: float, mode: Mode) -> int:
 def _section(
     spec: Mapping[str, Any], measured: Mapping[str, Measured], baseline: Mapping[str, Any] | None, mode: Mode
 ) -> dict[str, Any]:
-    known = _named(baseline, "sections", spec["name"])
+    known = _metrics_of(baseline, spec["name"])
     if spec.get("regex"):
-        return _selected(spec, measured, known, mode)
-    metrics = [_metric(metric, measured.get(metric["name"]), known, mode) for metric in spec.get("metrics") or ()]
-    formula = DEFAULT_FORMULA if mode == "compatible" else spec.get("formula") or DEFAULT_FORMULA
-    if formula == "geometric mean":
-        parts = [(one["score"], 1.0) for metric in metrics for one in metric["workloads"] if one["score"] is not None]
+        metrics = _selected(spec, measured, known, mode)
     else:
-        parts = [(metric["score"], metric["weight"]) for metric in metrics if metric["score"] is not None]
+        metrics = [_metric(metric, measured.get(metric["name"]), known, mode) for metric in spec.get("metrics") or ()]
+    formula = _formula(spec, mode)
+    # What a regular expression selects has no metrics to weigh, and a geometric mean is one of all workloads.
+    by_workload = bool(spec.get("regex")) or formula == "geometric mean"
+    parts = [one for metric in metrics for one in (metric["workloads"] if by_workload else [metric])]
     return {
         "name": spec["name"],
         "description": _description(spec),
         "formula": formula,
         "weight": float(spec.get("weight", 1)),
-        "score": mean(formula, parts),
+        "score": _mean_of(formula, parts),
         "complete": bool(metrics) and all(metric["complete"] for metric in metrics),
         "metrics": metrics,
     }
@@ -141,14 +141,43 @@ def _metric(spec: Mapping[str, Any], found: Measured | None, known: Sequence[Any
     workloads = [
         _workload(one["name"], _description(one), found, reference, mode) for one in spec.get("workloads") or ()
     ]
-    formula = DEFAULT_FORMULA if mode == "compatible" else spec.get("formula") or DEFAULT_FORMULA
+    return _scored_metric(spec, found, workloads, mode)
+
+
+def _selected(
+    spec: Mapping[str, Any], measured: Mapping[str, Measured], known: Sequence[Any], mode: Mode
+) -> list[dict[str, Any]]:
+    """The metrics of a section that selects its workloads by a regular expression, from whatever was measured.
+
+    A workload without a result (a zero is none: the tool did nothing of the kind) is left out; QTIP's own scoring also
+    leaves out what the baseline does not have.
+    """
+    belongs = matcher(spec["regex"])
+    metrics = []
+    for name, found in sorted(measured.items()):
+        reference = _baseline_of(name, found, known, mode)
+        keys = [key for key in sorted(found.values) if not key.startswith("_") and belongs(key)]
+        workloads = [_workload(key, "", found, reference, mode) for key in keys]
+        wanted = [one for one in workloads if one["result"] and (one["baseline"] or mode == "documented")]
+        if spec.get("use_reciprocal"):
+            for one in wanted:
+                one["score"] = one["baseline"] / one["result"] if one["baseline"] else None
+        if wanted:
+            metrics.append(_scored_metric({"name": name}, found, wanted, mode))
+    return metrics
+
+
+def _scored_metric(
+    spec: Mapping[str, Any], found: Measured | None, workloads: list[dict[str, Any]], mode: Mode
+) -> dict[str, Any]:
+    formula = _formula(spec, mode)
     return {
         "name": spec["name"],
         "description": _description(spec),
         "formula": formula,
         "weight": float(spec.get("weight", 1)),
         "tool": found.tool if found else "",
-        "score": mean(formula, ((one["score"], one["weight"]) for one in workloads if one["score"] is not None)),
+        "score": _mean_of(formula, workloads),
         "complete": bool(workloads) and all(one["score"] is not None for one in workloads),
         "workloads": workloads,
     }
@@ -165,53 +194,6 @@ def _workload(
     return {"name": name, "description": description, "weight": 1.0, "result": result, "baseline": base, "score": score}
 
 
-def _selected(
-    spec: Mapping[str, Any], measured: Mapping[str, Measured], known: Sequence[Any], mode: Mode
-) -> dict[str, Any]:
-    """A section that selects its workloads by a regular expression, from whatever was measured."""
-    belongs = matcher(spec["regex"])
-    lower_is_better = bool(spec.get("use_reciprocal"))
-    metrics: list[dict[str, Any]] = []
-    for name, found in sorted(measured.items()):
-        reference = _baseline_of(name, found, known, mode)
-        workloads = []
-        for key in sorted(found.values):
-            if key.startswith("_") or not belongs(key):
-                continue
-            one = _workload(key, "", found, reference, mode)
-            if one["result"] and one["baseline"]:
-                if lower_is_better:
-                    one["score"] = one["baseline"] / one["result"]
-                workloads.append(one)
-            elif one["result"] and mode == "documented":
-                workloads.append(one)
-        if workloads:
-            scores = [(one["score"], 1.0) for one in workloads if one["score"] is not None]
-            metrics.append(
-                {
-                    "name": name,
-                    "description": "",
-                    "formula": DEFAULT_FORMULA,
-                    "weight": 1.0,
-                    "tool": found.tool,
-                    "score": mean(DEFAULT_FORMULA, scores),
-                    "complete": len(scores) == len(workloads),
-                    "workloads": workloads,
-                }
-            )
-    parts = [(one["score"], 1.0) for metric in metrics for one in metric["workloads"] if one["score"] is not None]
-    formula = DEFAULT_FORMULA if mode == "compatible" else spec.get("formula") or DEFAULT_FORMULA
-    return {
-        "name": spec["name"],
-        "description": _description(spec),
-        "formula": formula,
-        "weight": float(spec.get("weight", 1)),
-        "score": mean(formula, parts),
-        "complete": bool(metrics) and all(metric["complete"] for metric in metrics),
-        "metrics": metrics,
-    }
-
-
 def _baseline_of(name: str, found: Measured | None, known: Sequence[Any], mode: Mode) -> Mapping[str, Any]:
     """The baseline's values for a metric, where they are of the same tool."""
     for metric in known:
@@ -225,12 +207,22 @@ def _same_tool(one: str, other: str, mode: Mode) -> bool:
     return one == other if one or mode == "documented" else True
 
 
-def _named(baseline: Mapping[str, Any] | None, members: str, name: str) -> Sequence[Any]:
-    for section in (baseline or {}).get(members) or ():
-        if section["name"] == name:
-            found: Sequence[Any] = section.get("metrics") or ()
+def _metrics_of(baseline: Mapping[str, Any] | None, section: str) -> Sequence[Any]:
+    """What a baseline has for a section."""
+    for one in (baseline or {}).get("sections") or ():
+        if one["name"] == section:
+            found: Sequence[Any] = one.get("metrics") or ()
             return found
     return ()
+
+
+def _formula(spec: Mapping[str, Any], mode: Mode) -> str:
+    return DEFAULT_FORMULA if mode == "compatible" else str(spec.get("formula") or DEFAULT_FORMULA)
+
+
+def _mean_of(formula: str, parts: Iterable[Mapping[str, Any]]) -> float | None:
+    """The mean of what has a score."""
+    return mean(formula, ((one["score"], one["weight"]) for one in parts if one["score"] is not None))
 
 
 def _description(spec: Mapping[str, Any]) -> str:

@@ -6,8 +6,7 @@ from typing import Any
 
 from apifold import Invalid, Job, JobQuery, NotFound, Page, Problem, Request, Response, best_match
 from apifold_services.benchmark.core import Library, Nodes, Order, Pods, Results, Runs
-from apifold_services.benchmark.core.library import SUFFIX, Shelf
-from apifold_services.benchmark.core.runs import check_qpi
+from apifold_services.benchmark.core.library import SUFFIX, Shelf, check_qpi
 from apifold_services.benchmark.v2.report import FORMATS, written
 
 KINDS = ("plan", "qpi", "metric")

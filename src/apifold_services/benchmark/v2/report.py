@@ -112,7 +112,7 @@ def _history(result: dict[str, Any], earlier: list[dict[str, Any]]) -> str:
         return ""
     scores = [one["score"] for one in runs]
     top, width, height = max(*scores, 1), 720, 120
-    step = width / len(runs)
+    step = min(80, width / len(runs))
     points = []
     for number, (one, score) in enumerate(zip(runs, scores, strict=True)):
         x, tall = number * step, height * score / top
@@ -186,7 +186,7 @@ def _bars(sections: list[dict[str, Any]]) -> str:
     bars = "".join(
         f'<text x="{left - 8}" y="{number * row + 18}" text-anchor="end">{escape(one["name"])}</text>'
         f'<rect x="{left}" y="{number * row + 5}" width="{wide * one["score"] / most:.1f}" height="17" fill="var(--bar)"/>'
-        f'<text x="{left + wide * one["score"] / most + 6:.1f}" y="{number * row + 18}">{_ratio(one["score"])}</text>'
+        f'<text x="{left + wide + 10}" y="{number * row + 18}">{_ratio(one["score"])}</text>'
         for number, one in enumerate(scored)
     )
     tall = len(scored) * row + 22
