@@ -180,6 +180,28 @@ def test_the_dummies_of_qtips_guide_work_step_by_step(tmp_path, monkeypatch):
     assert isinstance(with_slash, apifold.App)
 
 
+def test_the_long_work_of_the_how_to_is_done(tmp_path):
+    from apifold import Deployment
+    from apifold.jobs.runner import Runner
+    from tests.servers import until
+
+    text = (ROOT / "docs" / "howto" / "long-work.md").read_text()
+    found = {}
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], found)
+    deployment = Deployment(Settings(state=str(tmp_path)))
+    service = found["service"](deployment)
+    kinds = {f"{service.name}.{name}": kind for name, kind in service.jobs.items()}
+    runner = Runner(deployment.jobs(), kinds, deployment.directory())
+    runner.start()
+    try:
+        job = service.provides["reports"].start("May")
+        done = until(lambda: (job_now := deployment.jobs().get(job.id)).has_ended and job_now)
+    finally:
+        runner.stop()
+        deployment.close()
+    assert (done.state, done.result, done.progress) == ("done", 6, {"rows": 3})
+
+
 def test_the_project_speaks_of_itself_alone():
     words = re.compile(r"\b(sessions?|issue \d|pull request|/work/|pypi\.org|registry\.npmjs)\b", re.IGNORECASE)
     for path in [

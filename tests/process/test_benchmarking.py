@@ -121,7 +121,7 @@ def run(*arguments, url: str, seconds: float = 90) -> subprocess.CompletedProces
         capture_output=True,
         text=True,
         timeout=seconds,
-        env={**os.environ, "BENCHMARK_URL": f"{url}/v2", "COLUMNS": "120"},
+        env={**os.environ, "BENCHMARK_URL": url, "COLUMNS": "120"},
     )
 
 
@@ -160,6 +160,7 @@ def test_the_command_line_says_what_is_wrong(started):
     assert "apifold serve benchmark" in unreachable.stderr
     elsewhere = run("plan", "list", url=f"{started.url}/v1.0")
     assert elsewhere.returncode == 1
+    assert run("plan", "list", url=f"{started.url}/v2").returncode == 0
     detached = run("metric", "run", "integer", "--seconds", "20", "--detach", url=started.url)
     until(lambda: started.get(f"/v2/jobs/{detached.stdout.strip()}").json["state"] == "running")
     busy = run("metric", "run", "integer", url=started.url)

@@ -284,6 +284,20 @@ def test_a_pod_with_a_node_that_is_away_says_so(running, monkeypatch):
     assert "reached: ConnectError" in running.get(f"/v2/results/{job['result']}/report", format="html").text
 
 
+@pytest.mark.postgres
+def test_it_runs_on_postgresql(serve, tmp_path, postgresql_url):
+    api = serve("benchmark", validation_response="reject", state=str(tmp_path / "state"), database=postgresql_url)
+    runner = Runner(api.application.deployment.jobs(), api.application.jobs, tmp_path / "state")
+    runner.start()
+    try:
+        api.put("/v2/qpis/pg-loops", json=LOOPS)
+        job = run(api, qpi="pg-loops")
+    finally:
+        runner.stop()
+    assert api.get("/v2/results", name="pg-loops").json["results"][0]["id"] == job["id"]
+    assert not (tmp_path / "state" / "jobs.db").exists()
+
+
 def test_its_tools_are_listed(api):
     tools = {tool["name"]: tool for tool in api.get("/v2/tools").json["tools"]}
     assert tools["python"]["here"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-DEFAULT_URL = "http://127.0.0.1:8080/v2"
+DEFAULT_URL = "http://127.0.0.1:8080"
+NAME = "benchmark-v2"
 POLL_SECONDS = 0.4
 ENDED = ("done", "failed", "cancelled", "expired")
 COLUMNS = {"plan": "Plans", "qpi": "QPIs", "metric": "Metrics", "baseline": "Baselines"}
@@ -24,30 +26,45 @@ class Api:
     """The API v2 of a server.
 
     Args:
-        url: its address.
+        url: the server's address, or the API's own.
         token: the caller's, "" where none is asked for.
     """
 
     def __init__(self, url: str, token: str) -> None:
-        self.url = url.rstrip("/")
+        self.given = url.rstrip("/")
         self.client = httpx.Client(headers={"X-Auth-Token": token} if token else {}, timeout=30)
+
+    @cached_property
+    def url(self) -> str:
+        """The API's own address: from the server's catalogue, where there is one."""
+        answer = self._send("GET", f"{self.given}/", headers={"Accept": "application/json"})
+        try:
+            bases = {one["name"]: one["base"] for one in answer.json()["apis"]}
+        except (ValueError, KeyError, TypeError):
+            return self.given
+        if NAME not in bases:
+            raise click.ClickException(f"{self.given} does not serve the benchmark service")
+        return str(bases[NAME])
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Ask; end the program with the server's own words where it says no."""
-        try:
-            answer = self.client.request(method, self.url + path, **more)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise click.ClickException(
-                f"{self.url} can't be reached ({error}); is `apifold serve benchmark` running? say where with --url"
-            ) from None
+        answer = self._send(method, self.url + path, **more)
         if answer.is_success:
             return answer
         try:
             told = answer.json()
             why = told.get("detail") or told["title"]
         except (ValueError, KeyError, AttributeError):
-            why = f"it answers {answer.status_code}; is {self.url} the address of an API v2?"
+            why = f"it answers {answer.status_code}; is that the address of a server?"
         raise click.ClickException(why)
+
+    def _send(self, method: str, url: str, **more: Any) -> httpx.Response:
+        try:
+            return self.client.request(method, url, **more)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise click.ClickException(
+                f"{self.given} can't be reached ({error}); is `apifold serve benchmark` running? say where with --url"
+            ) from None
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON at a path."""
@@ -55,7 +72,7 @@ class Api:
 
 
 @click.group(short_help="rate a machine: plans, indexes, metrics, results")
-@click.option("--url", envvar="BENCHMARK_URL", default=DEFAULT_URL, show_default=True, help="address of the API v2")
+@click.option("--url", envvar="BENCHMARK_URL", default=DEFAULT_URL, show_default=True, help="where it is served")
 @click.option("--token", envvar="BENCHMARK_TOKEN", default="", help="your token; better in BENCHMARK_TOKEN")
 @click.pass_context
 def command(context: click.Context, url: str, token: str) -> None:
