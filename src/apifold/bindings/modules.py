@@ -11,7 +11,8 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -133,10 +134,10 @@ class Modules:
         except Exception:  # a parent package that fails while it is imported is reported by `_imported`
             return True
 
-    @staticmethod
-    def _imported(module: str, name: str) -> ModuleType:
+    def _imported(self, module: str, name: str) -> ModuleType:
         try:
-            return importlib.import_module(module)
+            with self._fresh_code():
+                return importlib.import_module(module)
         except Exception as error:  # whatever the module's own code raises while it is imported
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
             line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else 0
@@ -151,3 +152,13 @@ class Modules:
             raise HandlerError(
                 f"{name!r}: importing {module} fails with {type(error).__name__}: {error}", f"see {file}:{line}", cause
             ) from None
+
+    @contextmanager
+    def _fresh_code(self) -> Iterator[None]:
+        """Compiled code of a served directory is not kept: it would look current after a second edit in one second."""
+        before = sys.dont_write_bytecode
+        sys.dont_write_bytecode = before or self.directory is not None
+        try:
+            yield
+        finally:
+            sys.dont_write_bytecode = before
