@@ -46,7 +46,9 @@ class Watch:
                     yield
                     continue
                 try:
-                    await asyncio.wait_for(hint.wait(), self.poll)
+                    # `wait_for` of Python 3.11 loses a cancellation that comes together with the event.
+                    async with asyncio.timeout(self.poll):
+                        await hint.wait()
                     hint.clear()
                 except TimeoutError:
                     continue
