@@ -22,10 +22,13 @@ STEADY_SECONDS = 10.0
 """A process that lived so long did not die of its start."""
 
 
-def do_jobs(application: Application) -> None:
+def do_jobs(application: Application, parent: int = 0) -> None:
     """Do an application's long work in this process until told to stop.
 
     What is not finished then is gone on with when the next process does the jobs of this state directory.
+
+    Args:
+        parent: the process whose end is this one's, too; 0 for none.
 
     Raises:
         SettingsError: the application has no long work.
@@ -40,10 +43,9 @@ def do_jobs(application: Application) -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(name, lambda *_: stop.set())
-    parent = os.getppid()
     runner = Runner(jobs, kinds, application.deployment.directory())
     began = False
-    while not stop.wait(LOOK_SECONDS) and os.getppid() == parent:
+    while not stop.wait(LOOK_SECONDS) and parent in (0, os.getppid()):
         # The process that was here before may still be ending.
         if not began and runner.start():
             began = True
@@ -94,6 +96,7 @@ class JobProcess:
 
     def _start(self) -> None:
         self._began = monotonic()
+        parent = os.getpid()
         self._pid = os.fork()
         if self._pid:
             return
@@ -102,7 +105,7 @@ class JobProcess:
             for name in (signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH):
                 signal.signal(name, signal.SIG_DFL)
             self.let_go()
-            do_jobs(self.application)
+            do_jobs(self.application, parent)
             status = 0
         except (SettingsError, MissingExtra) as error:
             sys.stderr.write(f"apifold: {error}\n")
