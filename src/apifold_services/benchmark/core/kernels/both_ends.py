@@ -14,18 +14,18 @@ if __name__ == "__main__":
     server = subprocess.Popen(  # noqa: S603  # the program that was probed, arguments of ours
         [iperf3, "--server", "--one-off", "--bind", *here], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    status = 1
+    client = None
     try:
-        for _ in range(50):
+        for _ in range(100):
             client = subprocess.run(  # noqa: S603  # as above
                 [iperf3, "--client", *here, "--time", seconds, "--json"], capture_output=True, check=False
             )
-            status = client.returncode
-            if status == 0 or server.poll() is not None:
+            # Some versions end well although nobody listened yet.
+            if (client.returncode == 0 and b'"sum_received"' in client.stdout) or server.poll() is not None:
                 break
-            time.sleep(0.1)  # the server is not up yet
+            time.sleep(0.1)
         sys.stdout.write(client.stdout.decode())
     finally:
         server.kill()
         server.wait()
-    sys.exit(status)
+    sys.exit(client.returncode)
