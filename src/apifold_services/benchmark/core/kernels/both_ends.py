@@ -5,27 +5,32 @@ import subprocess
 import sys
 import time
 
+TRIES = 100
+
 if __name__ == "__main__":
     iperf3, seconds = sys.argv[1], sys.argv[2]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    here = ("127.0.0.1", "--port", port)
+        here = ("127.0.0.1", "--port", str(probe.getsockname()[1]))
     server = subprocess.Popen(  # noqa: S603  # the program that was probed, arguments of ours
         [iperf3, "--server", "--one-off", "--bind", *here], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    client = None
+
+    def ask() -> subprocess.CompletedProcess[bytes]:
+        """Have a client measure, as soon as somebody listens."""
+        line = [iperf3, "--client", *here, "--time", seconds, "--json"]
+        return subprocess.run(line, capture_output=True, check=False)  # noqa: S603  # as above
+
     try:
-        for _ in range(100):
-            client = subprocess.run(  # noqa: S603  # as above
-                [iperf3, "--client", *here, "--time", seconds, "--json"], capture_output=True, check=False
-            )
+        told = ask()
+        for _ in range(TRIES):
             # Some versions end well although nobody listened yet.
-            if (client.returncode == 0 and b'"sum_received"' in client.stdout) or server.poll() is not None:
+            if b'"sum_received"' in told.stdout or server.poll() is not None:
                 break
             time.sleep(0.1)
-        sys.stdout.write(client.stdout.decode())
+            told = ask()
     finally:
         server.kill()
         server.wait()
-    sys.exit(client.returncode)
+    sys.stdout.write(told.stdout.decode())
+    sys.exit(told.returncode)
