@@ -20,6 +20,8 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from memory import family, proportional
+
 from apifold.description import Description, Operation, ParsedFiles, Sources, load
 from apifold.schema.checker import Schemas
 from apifold.schema.generate import generate
@@ -147,16 +149,6 @@ def answers() -> bool:
             return connection.getresponse().status == 200
     except OSError:
         return False
-
-
-def family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(one for child in children for one in family(int(child)))]
-
-
-def proportional(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 if __name__ == "__main__":

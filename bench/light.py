@@ -18,6 +18,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from memory import family, proportional
+
 ROOT = Path(__file__).parent.parent
 PORT = 29871
 RUNS = 5
@@ -156,16 +158,6 @@ def serve(home: Path, line: list[str]) -> tuple[float, int]:
     finally:
         os.killpg(process.pid, 15)
         process.wait(20)
-
-
-def family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(one for child in children for one in family(int(child)))]
-
-
-def proportional(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def main() -> None:

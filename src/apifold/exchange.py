@@ -58,16 +58,18 @@ class Exchange:
         captured: the values of the path's variables, as sent.
         caller: who is asking.
         arguments: checked and coerced, by the names a handler takes; the body under `body`.
+        media: the media type to answer in, "" where none is described.
         expected: the ETag that the client, or a patch, takes the thing to have; "" where nobody said.
     """
 
-    __slots__ = ("api", "arguments", "caller", "captured", "endpoint", "expected", "request")
+    __slots__ = ("api", "arguments", "caller", "captured", "endpoint", "expected", "media", "request")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.api: Any = None
         self.endpoint: Any = None
         self.captured: tuple[str, ...] = ()
+        self.media = ""
         self.caller = NOBODY
         self.arguments: dict[str, Any] = {}
         self.expected = ""

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from apifold.errors import SettingsError
+from apifold.errors import MissingExtra, SettingsError
 
 EXTENSION_POINTS = {
     "apifold.services": "a service: `service(deployment) -> apifold.Service`, served by its entry point's name",
@@ -29,11 +29,19 @@ def load(group: str, name: str) -> Any:
     """The object a name stands for in a group.
 
     Raises:
-        SettingsError: nothing is registered by that name, or two packages claim it.
+        SettingsError: nothing is registered by that name, two packages claim it, or what one brings misses something.
+        MissingExtra: what apifold brings needs a part that is not installed.
     """
     found = {point.value: point for point in entry_points(group=group) if point.name == name}
     if not found:
         raise SettingsError(f"no {group.partition('.')[2]} entry named {name!r}; there are: {', '.join(names(group))}")
     if len(found) > 1:
         raise SettingsError(f"{name!r} is claimed twice in {group}: {', '.join(sorted(found))}; uninstall one")
-    return next(iter(found.values())).load()
+    point = next(iter(found.values()))
+    try:
+        return point.load()
+    except ModuleNotFoundError as error:
+        brings = point.dist.name if point.dist else "its package"
+        if brings == "apifold":
+            raise MissingExtra(f"{name} (it misses {error.name})", name) from None
+        raise SettingsError(f"{name!r} of {brings} misses the module {error.name}; install that, too") from None

@@ -71,6 +71,19 @@ def test_each_change_has_its_revision(hosts):
         hosts.read(made.id)
 
 
+def test_a_document_is_put_whether_it_is_there_or_not(hosts):
+    assert hosts.put("a", {"name": "one"}).revision == 1
+    changed = hosts.put("a", {"name": "two"})
+    assert (changed.revision, hosts.read("a").body) == (2, {"name": "two"})
+    with pytest.raises(PreconditionFailed):
+        hosts.put("a", {"name": "three"}, expected=1)
+    hosts.delete("a")
+    with pytest.raises(PreconditionFailed, match="not there any more"):
+        hosts.put("a", {"name": "four"}, expected=2)
+    with pytest.raises(NotFound):
+        hosts.read("a")
+
+
 def test_a_change_that_raises_writes_nothing(hosts):
     made = hosts.create({"name": "a"})
 

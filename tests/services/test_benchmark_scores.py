@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from apifold import Limits, run_confined
 from apifold_services.benchmark.core.drivers import DRIVERS, fio, iperf3, ndpi, openssl, sysbench
 from apifold_services.benchmark.core.library import Library
-from apifold_services.benchmark.core.scoring import FORMULAS, Measured, as_baseline, mean, number, score_pod, score_qpi
+from apifold_services.benchmark.core.scoring import (
+    FORMULAS,
+    Measured,
+    as_baseline,
+    mean,
+    number,
+    score_qpi,
+    score_together,
+)
 from apifold_services.benchmark.service import DATA
 
 NODE_9 = {
@@ -137,9 +145,10 @@ def test_what_equals_its_baseline_is_2048(library, mode):
 
 
 def test_a_pod_is_the_mean_of_its_nodes():
-    assert score_pod([100, 200]) == 150
-    assert score_pod([100, 101]) == 100
-    assert score_pod([]) is None
+    assert score_together([100, 200]) == 150
+    assert score_together([100, 101]) == 100
+    assert score_together([]) is None
+    assert score_together([100, None]) is None
 
 
 def test_figures_of_different_tools_are_never_compared(library):

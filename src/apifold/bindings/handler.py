@@ -22,6 +22,7 @@ from apifold.http import Response
 SPECIAL = {
     "caller": "who is asking: an `apifold.Caller`",
     "request": "the `apifold.Request` as it came in",
+    "media": "the media type that the client likes best, of those that the description offers",
     "page": "with the `page` trait: which part of the list is wanted, an `apifold.Page`",
     "expected": "with the `etag` trait: the ETag that the change is based on, or nothing",
 }

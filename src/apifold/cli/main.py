@@ -38,10 +38,7 @@ class Lazy(click.Group):
             return command
         if cmd_name not in extension_points.names("apifold.commands"):
             return None
-        try:
-            guest: click.Command = extension_points.load("apifold.commands", cmd_name)
-        except ModuleNotFoundError:
-            raise MissingExtra(f"apifold {cmd_name}", cmd_name) from None
+        guest: click.Command = extension_points.load("apifold.commands", cmd_name)
         return guest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

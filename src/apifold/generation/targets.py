@@ -13,7 +13,7 @@ from apifold import extension_points
 from apifold.deployment import Deployment
 from apifold.description import ParsedFiles, is_model, is_overlay
 from apifold.description.overlay import extends
-from apifold.errors import DescriptionError, DescriptionErrors, MissingExtra, SettingsError
+from apifold.errors import DescriptionError, DescriptionErrors, SettingsError
 from apifold.service import Service
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -91,11 +91,8 @@ def _target(name: str, deployment: Deployment, several: bool) -> Target:
             f"{name!r} is neither a directory, nor a file, nor an installed service; "
             f"installed are: {', '.join(installed) or 'none'}"
         )
-    try:
-        make = extension_points.load("apifold.services", name)
-        service: Service = make(deployment)
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"the service {name} (it misses {error.name})", name) from None
+    make = extension_points.load("apifold.services", name)
+    service: Service = make(deployment)
     package = make.__module__.rpartition(".")[0] or make.__module__
     directory = Path(inspect.getfile(make)).parent
     return Target(

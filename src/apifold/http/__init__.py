@@ -1,7 +1,7 @@
 """HTTP as values: a request, a response, media types. No sockets, no server."""
 
-from apifold.http.media import best_match, matches, media_type
+from apifold.http.media import best_match, matches, media_type, takes_gzip
 from apifold.http.request import Request
 from apifold.http.response import Response, reason
 
-__all__ = ["Request", "Response", "best_match", "matches", "media_type", "reason"]
+__all__ = ["Request", "Response", "best_match", "matches", "media_type", "reason", "takes_gzip"]

@@ -47,3 +47,12 @@ def best_match(accept: str, offered: Sequence[str]) -> str | None:
             if weight > best_weight:
                 best, best_weight = candidate, weight
     return best
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether an `Accept-Encoding` value takes gzip (RFC 9110, 12.5.3).
+
+    Codings are weighed as media ranges are, so they are read as such: `gzip;q=0` is a refusal.
+    """
+    codings = ",".join(f"coding/{coding.strip()}" for coding in accept_encoding.lower().split(","))
+    return best_match(codings, ("coding/gzip",)) is not None

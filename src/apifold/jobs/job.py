@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "expired"]
 
-ENDED: frozenset[State] = frozenset(("done", "failed", "cancelled", "expired"))
+ENDED_STATES: frozenset[State] = frozenset(("done", "failed", "cancelled", "expired"))
 
 
 class RunningJob(Protocol):
@@ -73,7 +73,7 @@ class Job:
     @property
     def has_ended(self) -> bool:
         """Whether nothing more will happen."""
-        return self.state in ENDED
+        return self.state in ENDED_STATES
 
 
 @dataclass(frozen=True, slots=True)

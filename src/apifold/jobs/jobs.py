@@ -186,7 +186,7 @@ def _prepared(url: str) -> str:
                 return f"sqlite:///{database.url.database}"
         return database.url.render_as_string(hide_password=False)
     finally:
-        database.engine.dispose()
+        database.close()
 
 
 def _statuses(states: tuple[State, ...]) -> list[str]:

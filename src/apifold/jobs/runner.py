@@ -23,10 +23,12 @@ TRIES = 5
 """How often a job is begun again whose process died."""
 
 POLL_SECONDS = 0.25
-log = logging.getLogger("apifold.jobs")
+"""How often it looks for jobs to do."""
 
 ASK_SECONDS = 0.5
 """How often a running job looks whether it was cancelled."""
+
+log = logging.getLogger("apifold.jobs")
 
 
 class Runner:

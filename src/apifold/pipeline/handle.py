@@ -49,7 +49,7 @@ async def handle(site: Site, exchange: Exchange, observers: Observers) -> Respon
     exchange.api = find(site, segments)
     endpoint, exchange.captured = match(exchange.api, request, segments)
     exchange.endpoint = endpoint
-    media = endpoint.writer.negotiate(request.headers.get("accept"))
+    exchange.media = endpoint.writer.negotiate(request.headers.get("accept"))
     caller, scopes = identify(endpoint.gate, request)
     exchange.caller = caller if isinstance(caller, Caller) else await caller
     permit(endpoint, exchange.caller, scopes, exchange.captured)
@@ -59,7 +59,7 @@ async def handle(site: Site, exchange: Exchange, observers: Observers) -> Respon
     result = endpoint.call(exchange)
     if not isinstance(result, Result):
         result = await result
-    response = endpoint.writer.render(result, media)
+    response = endpoint.writer.render(result, exchange.media)
     problems = endpoint.writer.refuse(result, response)
     if problems:
         observers.tell(WouldRefuse(exchange, "response", problems))

@@ -12,7 +12,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
-from apifold.http import best_match
+from apifold.http import takes_gzip
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -109,7 +109,7 @@ def asset(name: str, accept_encoding: str = "") -> tuple[bytes, str, str]:
     """
     media = ASSETS[name]
     content, packed = _content(name)
-    if packed and not _takes_gzip(accept_encoding):
+    if packed and not takes_gzip(accept_encoding):
         return _unpacked(name), media, ""
     return content, media, "gzip" if packed else ""
 
@@ -129,12 +129,6 @@ def _content(name: str) -> tuple[bytes, bool]:
 @cache
 def _unpacked(name: str) -> bytes:
     return gzip.decompress(_content(name)[0])
-
-
-def _takes_gzip(accept_encoding: str) -> bool:
-    """Codings are weighed as media ranges are, so they are read as such: `gzip;q=0` is a refusal."""
-    codings = ",".join(f"coding/{coding.strip()}" for coding in accept_encoding.lower().split(","))
-    return best_match(codings, ("coding/gzip",)) is not None
 
 
 def _refused(errors: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import orjson
 
 from apifold.errors import NotFound, Unavailable
-from apifold.http import Request, Response, best_match
+from apifold.http import Request, Response
 from apifold.reference.pages import (
     CONTENT_SECURITY_POLICY,
     CatalogueEntry,
@@ -68,9 +68,9 @@ def asset(name: str, request: Request) -> Response:
     return Response(200, content, (*headers, ("Content-Encoding", encoding)) if encoding else headers)
 
 
-def catalogue(status: Status, request: Request) -> Response:
+def catalogue(status: Status, request: Request, media: str) -> Response:
     entries = status.entries()
-    if best_match(request.headers.get("accept", "*/*"), ("application/json", "text/html")) == "text/html":
+    if media == "text/html":
         page = catalogue_page(entries, "APIs", request.prefix, status.errors())
         policy = ("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return Response(200, page.encode(), (("Content-Type", "text/html; charset=utf-8"), policy, ("Vary", "Accept")))

@@ -12,7 +12,7 @@ import re
 from itertools import count
 
 from apifold.errors import Limited
-from apifold.http import Request, Response, best_match
+from apifold.http import Request, Response, takes_gzip
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.server.cors import Cors
 from apifold.server.forwarded import Forwarded
@@ -79,14 +79,13 @@ def with_compression(answer: Answer) -> Answer:
 
     async def compressed(request: Request) -> Response:
         response = await answer(request)
-        accepted = request.headers.get("accept-encoding", "")
         body = response.body
         if not isinstance(body, bytes) or len(body) < _SMALLEST or response.header("content-encoding"):
             return response
         if not _COMPRESSIBLE.match(response.header("content-type") or ""):
             return response
         headers = (*response.headers, ("Vary", "Accept-Encoding"))
-        if best_match(accepted.replace("gzip", "x/gzip").replace("*", "*/*"), ("x/gzip",)) is None:
+        if not takes_gzip(request.headers.get("accept-encoding", "")):
             return Response(response.status, body, headers)
         smaller = await asyncio.to_thread(gzip.compress, body, 5, mtime=0)
         weak = tuple(

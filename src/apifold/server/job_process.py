@@ -12,7 +12,6 @@ from time import monotonic
 
 from apifold.application import Application
 from apifold.errors import MissingExtra, SettingsError
-from apifold.jobs.job import JobKind
 
 log = logging.getLogger("apifold.jobs")
 
@@ -34,7 +33,7 @@ def do_jobs(application: Application, parent: int = 0) -> None:
         SettingsError: the application has no long work.
         MissingExtra: the part that does it is not installed.
     """
-    kinds: dict[str, JobKind] = application.jobs
+    kinds = application.jobs
     if not kinds:
         raise SettingsError("nothing that is named here has long work to do")
     jobs = application.deployment.jobs()
@@ -119,14 +118,9 @@ class JobProcess:
         if not self._pid:
             return False
         try:
-            os.waitpid(self._pid, os.WNOHANG)
+            return os.waitpid(self._pid, os.WNOHANG) == (0, 0)
         except ChildProcessError:
             return False  # the arbiter heard of its end first
-        try:
-            os.kill(self._pid, 0)
-        except ProcessLookupError:
-            return False
-        return True
 
     def _signal(self, number: int) -> None:
         if self._pid:

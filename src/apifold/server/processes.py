@@ -36,6 +36,7 @@ def serve(settings: Settings, application: Application) -> None:
     tls_context(settings)
     application.method(settings.auth)
     if application.jobs:
+        # What is wrong with their database is told now, as with the other settings; each process opens it for itself.
         application.deployment.jobs().close()
     logs.set_up(settings)
     listener = bind(settings.listen)

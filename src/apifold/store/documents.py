@@ -158,6 +158,22 @@ class Collection:
         """
         return self.change(id, lambda _: body, expected)
 
+    def put(self, id: str, body: dict[str, Any], expected: int | None = None) -> Document:  # as above
+        """Store a document under an id, in place of the one that is there, or as a new one: then its revision is 1.
+
+        Args:
+            expected: the revision of the one that must be there.
+
+        Raises:
+            PreconditionFailed, Conflict: as the names say.
+        """
+        try:
+            return self.replace(id, body, expected)
+        except NotFound:
+            if expected is not None:
+                raise PreconditionFailed("It is not there any more.") from None
+            return self.create(body, id)
+
     def change(
         self, id: str, change: Callable[[dict[str, Any]], dict[str, Any]], expected: int | None = None
     ) -> Document:  # as above

@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from apifold import ENDED_STATES
+
 DEFAULT_URL = "http://127.0.0.1:8080"
 NAME = "benchmark-v2"
 POLL_SECONDS = 0.4
-ENDED = ("done", "failed", "cancelled", "expired")
-COLUMNS = {"plan": "Plans", "qpi": "QPIs", "metric": "Metrics", "baseline": "Baselines"}
+COLUMNS = {"plan": "Plans", "qpi": "QPIs", "metric": "Metrics"}
 
 
 class Api:
@@ -141,7 +142,7 @@ def _kind(kind: str) -> click.Group:
     return group
 
 
-for _one in ("plan", "qpi", "metric"):
+for _one in COLUMNS:
     command.add_command(_kind(_one))
 
 
@@ -235,7 +236,7 @@ def _watch(api: Api, job: dict[str, Any]) -> dict[str, Any]:
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(job["state"], total=None)
         try:
-            while job["state"] not in ENDED:
+            while job["state"] not in ENDED_STATES:
                 time.sleep(POLL_SECONDS)
                 job = api.get(f"/jobs/{job['id']}")
                 told = job.get("progress") or {"done": 0, "total": None, "steps": []}

@@ -33,12 +33,7 @@ def check_endpoint_for_error(resource: str, operation: str = "") -> Callable[[Co
                     f"Requested {resource.lower()} `{name}` not found.",
                     title=f"{resource[:1].upper()}{resource[1:]} not found",
                 )
-            if not operation:
-                return fault
-            return ToBeDone(
-                f"Requested operation `{operation.lower()}` on {resource.lower()} not implemented.",
-                title=f"{operation.capitalize()} handler not implemented",
-            )
+            return not_implemented(resource, operation) if operation else fault
 
         if inspect.iscoroutinefunction(controller):
 
@@ -61,3 +56,11 @@ def check_endpoint_for_error(resource: str, operation: str = "") -> Callable[[Co
         return at_once  # type: ignore[return-value]  # as above
 
     return decorate
+
+
+def not_implemented(resource: str, operation: str) -> ToBeDone:
+    """An operation on a resource that is known and not built, as QTIP tells it."""
+    return ToBeDone(
+        f"Requested operation `{operation.lower()}` on {resource.lower()} not implemented.",
+        title=f"{operation.capitalize()} handler not implemented",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,13 @@ class Shelf:
 
     def names(self) -> list[str]:
         """File names, sorted: `compute.yaml`."""
-        own = [f"{document.id}{SUFFIX}" for document in self._own.page(Query(limit=_MOST)).items] if self._own else []
-        return sorted([*self._shipped(), *own])
+        return sorted([*self._shipped(), *(f"{document.id}{SUFFIX}" for document in self._own_documents())])
+
+    def listed(self) -> list[tuple[str, dict[str, Any], int]]:
+        """Every document: its name without `.yaml`, its content and its revision, as `find` gives them; sorted."""
+        shipped = [(name.removesuffix(SUFFIX), *self.find(name)) for name in self._shipped()]
+        own = [(document.id, document.body, document.revision) for document in self._own_documents()]
+        return sorted([*shipped, *own], key=lambda one: one[0])
 
     def get(self, name: str) -> dict[str, Any]:
         """The document of a name, with or without `.yaml`.
@@ -55,13 +61,11 @@ class Shelf:
             if known is None or known[0] != version:
                 known = self._read[path] = version, read_file(path)
             return known[1], 0
-        try:
-            document = self._own.read(name.removesuffix(SUFFIX)) if self._own and _NAME.fullmatch(name) else None
-        except NotFound:
-            document = None
-        if document is None:
-            raise NotFound(f"There is no {self.kind.lower()} `{name}`.", title=f"{self.kind} not found")
-        return document.body, document.revision
+        if self._own and _NAME.fullmatch(name):
+            with suppress(NotFound):
+                document = self._own.read(name.removesuffix(SUFFIX))
+                return document.body, document.revision
+        raise NotFound(f"There is no {self.kind.lower()} `{name}`.", title=f"{self.kind} not found")
 
     def put(self, name: str, content: dict[str, Any], revision: int | None = None) -> tuple[dict[str, Any], int]:
         """Keep a document of one's own under a name, in place of the one that is there.
@@ -77,11 +81,7 @@ class Shelf:
             PreconditionFailed: it has changed since.
         """
         stem = self._own_name(name)
-        content = {**content, "name": stem}
-        try:
-            document = self._own.replace(stem, content, revision)
-        except NotFound:
-            document = self._own.create(content, stem)
+        document = self._own.put(stem, {**content, "name": stem}, revision)
         return document.body, document.revision
 
     def remove(self, name: str, revision: int | None = None) -> None:
@@ -98,6 +98,9 @@ class Shelf:
     @property
     def _own(self) -> Any:
         return self.deployment.collection(f"benchmark-{self.kind.lower()}s") if self.deployment else None
+
+    def _own_documents(self) -> Any:
+        return self._own.page(Query(limit=_MOST)).items if self._own else ()
 
     def _own_name(self, name: str) -> str:
         stem = name.removesuffix(SUFFIX)

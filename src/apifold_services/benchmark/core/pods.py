@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from apifold import Deployment, Invalid, Job, NotFound, Problem, Query, RunningJob
+from apifold import ENDED_STATES, Deployment, Invalid, Job, NotFound, Problem, Query, RunningJob
 from apifold_services.benchmark.core.results import Results
-from apifold_services.benchmark.core.scoring import score_pod
+from apifold_services.benchmark.core.runs import kind_of, now
+from apifold_services.benchmark.core.scoring import score_together
 
 KIND = "benchmark.pod"
 POLL_SECONDS = 1.0
 TRIES = 5
-ENDED = ("done", "failed", "cancelled", "expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Nodes:
             raise NotFound(f"There is no node `{name}`.", title="Node not found") from None
         return found
 
-    def put(self, name: str, content: dict[str, Any]) -> bool:
-        """Keep a node under a name; whether it is new.
+    def put(self, name: str, content: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """Keep a node under a name; the node, and whether it is new.
 
         Raises:
             Invalid: its address can't be one.
@@ -66,13 +66,8 @@ class Nodes:
             urlsplit(content["url"]).port  # noqa: B018  # says no where host or port can't be
         except (httpx.InvalidURL, ValueError):
             raise Invalid(problems=[Problem("body", "/url", "is no address")]) from None
-        content = {**content, "name": name, "url": content["url"].rstrip("/")}
-        try:
-            self._kept.replace(name, content)
-        except NotFound:
-            self._kept.create(content, name)
-            return True
-        return False
+        document = self._kept.put(name, {**content, "name": name, "url": content["url"].rstrip("/")})
+        return document.body, document.revision == 1
 
     def remove(self, name: str) -> None:
         """Forget a node. Raises NotFound where there is none."""
@@ -110,7 +105,7 @@ class Pods:
         """
         for name in names:
             self.nodes.get(name)
-        kind = next(key for key in ("plan", "qpi", "metric") if key in order)
+        kind = kind_of(order)
         return self.deployment.jobs().start(
             KIND,
             {"order": order, "names": names},
@@ -121,7 +116,7 @@ class Pods:
 
     def carry_out(self, job: RunningJob, order: dict[str, Any], names: list[str]) -> dict[str, Any]:
         """Start it everywhere, wait for each, add up: the function of the job."""
-        began = job.step("begin", time.time)
+        began = job.step("begin", now)
         started = {name: job.step(f"start {name}", self._start, name, order, f"{job.id}-{name}") for name in names}
         ended: dict[str, Any] = {}
         for name in names:
@@ -147,7 +142,7 @@ class Pods:
                 told = self._ask(name, "GET", f"/jobs/{started['job']}")
                 if told["state"] == "done":
                     return {"result": self._ask(name, "GET", f"/results/{started['job']}")}
-                if told["state"] in ENDED:
+                if told["state"] in ENDED_STATES:
                     return {"error": told.get("error") or f"its run is {told['state']}"}
                 time.sleep(POLL_SECONDS)
             self._ask(name, "POST", f"/jobs/{started['job']}/cancel")
@@ -155,26 +150,24 @@ class Pods:
             return {"error": error.why}
         return {"error": "it was stopped"}
 
-    def _score(self, id: str, order: dict[str, Any], began: float, ended: dict[str, Any]) -> dict[str, Any]:
-        kind = next(key for key in ("plan", "qpi", "metric") if key in order)
+    def _score(self, id: str, order: dict[str, Any], began: str, ended: dict[str, Any]) -> dict[str, Any]:
+        kind = kind_of(order)
         nodes = [
             {"name": name, "score": told["result"]["score"], "result": told["result"]}
             if "result" in told
             else {"name": name, "score": None, "error": told["error"]}
             for name, told in ended.items()
         ]
-        scores = [node["score"] for node in nodes if node["score"] is not None]
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began))
         return {
             "id": id,
             "kind": kind,
             "name": order[kind],
             "node": ", ".join(ended),
             "mode": order.get("mode", "documented"),
-            "started": f"{moment}.000+00:00",
-            "stopped": time.strftime("%Y-%m-%dT%H:%M:%S.000+00:00", time.gmtime()),
-            "score": score_pod(scores) if len(scores) == len(nodes) else None,
-            "complete": len(scores) == len(nodes) and all(node["result"]["complete"] for node in nodes),
+            "started": began,
+            "stopped": now(),
+            "score": score_together(node["score"] for node in nodes),
+            "complete": all("result" in node and node["result"]["complete"] for node in nodes),
             "system_info": {},
             "qpis": [],
             "measurements": [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from apifold import Conflict, Deployment, Invalid, NotFound, Query
@@ -23,10 +24,8 @@ class Results:
 
     def keep(self, result: dict[str, Any]) -> None:
         """Keep a result; keeping it again changes nothing."""
-        try:
+        with suppress(Conflict):
             self._kept.create(result, result["id"])
-        except Conflict:
-            self._kept.read(result["id"])
 
     def get(self, id: str) -> dict[str, Any]:
         """The result of an id; `latest` is the newest.
@@ -35,12 +34,13 @@ class Results:
             NotFound: there is none.
         """
         if id == "latest":
-            newest = self.page(limit=1)[0]
+            newest = self._page({}, 1, "").items
             if not newest:
                 raise NotFound("There is no result yet; run a plan first.", title="Result not found")
-            id = newest[0]["id"]
+            found: dict[str, Any] = newest[0].body
+            return found
         try:
-            found: dict[str, Any] = self._kept.read(id).body
+            found = self._kept.read(id).body
         except NotFound:
             raise NotFound(f"There is no result `{id}`.", title="Result not found") from None
         return found
@@ -53,8 +53,7 @@ class Results:
         Args:
             filters: wanted values by `kind`, `name`, `node`.
         """
-        wanted = {name: (value,) for name, value in (filters or {}).items()}
-        found = self._kept.page(Query(filters=wanted, sort=(("created_at", True),), limit=limit, marker=marker or None))
+        found = self._page(filters or {}, limit, marker)
         return [{name: one.body[name] for name in _LISTED} for one in found.items], found.next_marker or ""
 
     def remove(self, id: str) -> None:
@@ -69,9 +68,7 @@ class Results:
     def earlier(self, result: dict[str, Any], most: int = 20) -> list[dict[str, Any]]:
         """Earlier results of the same thing on the same node, the oldest first."""
         same = {name: result[name] for name in _FILTERS}
-        listed, _ = self.page(same, 200)
-        before = [one for one in listed if one["started"] < result["started"]]
-        return before[:most][::-1]
+        return self.page(same, most, marker=result["id"])[0][::-1]
 
     def compare(self, id: str, other: str) -> dict[str, Any]:
         """Two results side by side: how many times better this one is than the other, part by part.
@@ -111,6 +108,10 @@ class Results:
         if not any(section["metrics"] for section in baseline["sections"]):
             raise Invalid("Nothing was measured in that run.")
         return baseline
+
+    def _page(self, filters: dict[str, str], limit: int, marker: str) -> Any:
+        wanted = {name: (value,) for name, value in filters.items()}
+        return self._kept.page(Query(filters=wanted, sort=(("created_at", True),), limit=limit, marker=marker or None))
 
     @property
     def _kept(self) -> Any:

@@ -6,21 +6,22 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from apifold import Deployment, Invalid, Job, Limits, NotFound, RunningJob, run_confined
 from apifold_services.benchmark.core.drivers import DRIVERS, Driver, Measurement, Tool
 from apifold_services.benchmark.core.facts import facts
 from apifold_services.benchmark.core.library import SUFFIX, Library
 from apifold_services.benchmark.core.results import Results
-from apifold_services.benchmark.core.scoring import Measured, Mode, score_qpi
+from apifold_services.benchmark.core.scoring import Measured, Mode, score_qpi, score_together
 
 Kind = Literal["plan", "qpi", "metric"]
+"""What can be run: a plan, a single index or a single metric."""
+
 KIND = "benchmark.run"
 BUSY = "a run on this node"
 KEPT_OUTPUT = 4000
@@ -66,11 +67,8 @@ class Runs:
         self.results = results
         self.drivers = {driver.name: driver for driver in drivers}
 
-    def start(self, order: Order, id: str = "") -> Job:
+    def start(self, order: Order) -> Job:
         """Have something run on this node.
-
-        Args:
-            id: of the job, where the caller decides it.
 
         Raises:
             NotFound: there is no such plan, index, metric or baseline.
@@ -90,7 +88,6 @@ class Runs:
                 "baseline": order.baseline,
                 "seconds": order.seconds,
             },
-            id=id,
             alone=BUSY,
             seconds=order.minutes * 60,
             tags={"kind": order.kind, "name": order.name.removesuffix(SUFFIX)},
@@ -139,14 +136,14 @@ class Runs:
                     "metric": metric,
                     "status": "waiting",
                     "driver": driver.name,
-                    "tool": {"name": tool.name, "version": tool.version, "path": tool.path},
+                    "tool": asdict(tool),
                     "number": number,
                     "workloads": list(one.workloads),
                 }
                 for number, one in enumerate(driver.measurements(metric, tool, order.seconds))
             ]
         return {
-            "started": _now(),
+            "started": now(),
             "node": socket.gethostname(),
             "facts": facts(self.deployment.directory()),
             "qpis": specs,
@@ -195,7 +192,6 @@ class Runs:
         for spec in planned["qpis"]:
             name, baseline = self._baseline(spec, order.baseline)
             scored.append({**score_qpi(spec, measured, baseline, order.mode), "baseline": name})
-        scores = [one["score"] for one in scored if one["score"] is not None]
         return {
             "id": id,
             "kind": order.kind,
@@ -203,8 +199,8 @@ class Runs:
             "node": planned["node"],
             "mode": order.mode,
             "started": planned["started"],
-            "stopped": _now(),
-            "score": int(fmean(scores)) if scores and len(scores) == len(scored) else None,
+            "stopped": now(),
+            "score": score_together(one["score"] for one in scored),
             "complete": all(one["complete"] for one in scored),
             "system_info": planned["facts"],
             "qpis": scored,
@@ -293,5 +289,12 @@ def _cores(planned: dict[str, Any]) -> tuple[int, ...]:
     return tuple(usable if len(usable) == 1 or planned["workloads"] == ["cpu_all_threads"] else usable[1:])
 
 
-def _now() -> str:
+def kind_of(wanted: Mapping[str, Any]) -> Kind:
+    """Which of `plan`, `qpi` and `metric` something names. Raises StopIteration where it names none."""
+    kind: Kind = next(kind for kind in get_args(Kind) if kind in wanted)
+    return kind
+
+
+def now() -> str:
+    """The moment, as results tell it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

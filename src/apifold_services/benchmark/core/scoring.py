@@ -17,7 +17,6 @@ from typing import Any, Literal
 from apifold import matcher
 
 Mode = Literal["documented", "compatible"]
-MODES: tuple[Mode, ...] = ("documented", "compatible")
 
 FORMULAS = ("arithmetic mean", "weighted arithmetic mean", "geometric mean", "weighted geometric mean")
 DEFAULT_FORMULA = "arithmetic mean"
@@ -103,9 +102,11 @@ def score_qpi(
     }
 
 
-def score_pod(scores: Sequence[int]) -> int | None:
-    """The score of several nodes together."""
-    return int(fmean(scores)) if scores else None
+def score_together(scores: Iterable[int | None]) -> int | None:
+    """The score of several indexes, or of several nodes: their mean; None where one has none, or there are none."""
+    told = list(scores)
+    known = [score for score in told if score is not None]
+    return int(fmean(known)) if known and len(known) == len(told) else None
 
 
 def _index(value: float, mode: Mode) -> int:

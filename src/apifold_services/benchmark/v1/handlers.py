@@ -6,9 +6,9 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-from apifold import Job, Request, ToBeDone, Unavailable
+from apifold import Job, Request, Unavailable
 from apifold_services.benchmark.core import Library, Order, Results, Runs
-from apifold_services.benchmark.errors import check_endpoint_for_error
+from apifold_services.benchmark.errors import check_endpoint_for_error, not_implemented
 
 POLL_SECONDS = 0.3
 
@@ -27,7 +27,7 @@ async def run_plan(library: Library, runs: Runs, results: Results, name: str, ac
     """Run it and answer with its result; `Prefer: respond-async`, or `wait=SECONDS`, answers sooner (RFC 7240)."""
     plan = await asyncio.to_thread(library.plans.get, name)
     if action != "run":
-        raise _not_implemented(action)
+        raise not_implemented("Plan", action)
     job = await asyncio.to_thread(runs.start, Order("plan", name))
     ended = await _wait(runs, job, _patience(request.headers.get("prefer", "")))
     if not ended.has_ended:
@@ -53,11 +53,6 @@ def list_metrics(library: Library) -> dict[str, Any]:
 @check_endpoint_for_error("Metric")
 def get_metric(library: Library, name: str) -> dict[str, Any]:
     return library.metrics.get(name)
-
-
-def _not_implemented(action: str) -> ToBeDone:
-    detail = f"Requested operation `{action.lower()}` on plan not implemented."
-    return ToBeDone(detail, title=f"{action.capitalize()} handler not implemented")
 
 
 async def _wait(runs: Runs, job: Job, seconds: float) -> Job:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from apifold import Invalid, Job, JobQuery, NotFound, Page, Problem, Request, Response, best_match
+from apifold import Invalid, Job, JobQuery, NotFound, Page, Problem, Request, Response
 from apifold_services.benchmark.core import Library, Nodes, Order, Pods, Results, Runs
 from apifold_services.benchmark.core.library import SUFFIX, Shelf, check_qpi
+from apifold_services.benchmark.core.pods import KIND as POD
+from apifold_services.benchmark.core.runs import KIND as RUN
+from apifold_services.benchmark.core.runs import kind_of
 from apifold_services.benchmark.v2.report import FORMATS, written
-
-KINDS = ("plan", "qpi", "metric")
 
 
 def list_jobs(runs: Runs, page: Page, state: list[str] | None = None, kind: str = "", name: str = "") -> dict[str, Any]:
     tags = {key: value for key, value in (("kind", kind), ("name", name.removesuffix(SUFFIX))) if value}
-    query = JobQuery(("benchmark.run", "benchmark.pod"), tuple(state or ()), tags, page.limit, page.marker or "")
+    query = JobQuery((RUN, POD), tuple(state or ()), tags, page.limit, page.marker or "")
     try:
         found = runs.deployment.jobs().page(query)
     except NotFound:
@@ -24,7 +25,7 @@ def list_jobs(runs: Runs, page: Page, state: list[str] | None = None, kind: str 
 
 
 def start_job(runs: Runs, pods: Pods, body: dict[str, Any], request: Request) -> Any:
-    kind: Any = next(one for one in KINDS if one in body)
+    kind = kind_of(body)
     minutes = body["max_minutes"]
     if "nodes" in body:
         job = pods.start({key: value for key, value in body.items() if key != "nodes"}, body["nodes"], minutes)
@@ -58,10 +59,9 @@ def delete_result(results: Results, id: str) -> None:
     results.remove(id)
 
 
-def get_report(results: Results, id: str, request: Request, format: str = "") -> Response:
+def get_report(results: Results, id: str, media: str, format: str = "") -> Response:
     result = results.get(id)
-    media = FORMATS[format] if format else best_match(request.headers.get("accept", "*/*"), tuple(FORMATS.values()))
-    return Response(200, *written(result, results.earlier(result), media or FORMATS["json"]))
+    return Response(200, *written(result, results.earlier(result), FORMATS[format] if format else media))
 
 
 def compare_results(results: Results, id: str, with_: str) -> dict[str, Any]:
@@ -153,8 +153,8 @@ def get_node(nodes: Nodes, name: str) -> dict[str, Any]:
 
 
 def put_node(nodes: Nodes, name: str, body: dict[str, Any]) -> Any:
-    new = nodes.put(name, body)
-    return _without_token(nodes.get(name)), 201 if new else 200
+    kept, new = nodes.put(name, body)
+    return _without_token(kept), 201 if new else 200
 
 
 def delete_node(nodes: Nodes, name: str) -> None:
@@ -183,11 +183,10 @@ def _job(job: Job) -> dict[str, Any]:
 
 
 def _listed(shelf: Shelf) -> dict[str, Any]:
-    found = [(name.removesuffix(SUFFIX), *shelf.find(name)) for name in shelf.names()]
     return {
         "items": [
             {"name": name, "description": content.get("description", ""), "shipped": not revision}
-            for name, content, revision in found
+            for name, content, revision in shelf.listed()
         ]
     }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -75,13 +77,25 @@ def find_tool(name: str, arguments: tuple[str, ...], pattern: str) -> Tool | Non
     if path is None:
         return None
     try:
-        told = subprocess.run(  # noqa: S603  # a program that PATH names, with arguments of ours
-            [path, *arguments], capture_output=True, timeout=PROBE_SECONDS, check=False, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return Tool(name, _version(path, os.stat(path).st_mtime_ns, arguments, pattern), path)
+    except (OSError, subprocess.TimeoutExpired, LookupError):
         return None
+
+
+@lru_cache(maxsize=64)
+def _version(path: str, changed: int, arguments: tuple[str, ...], pattern: str) -> str:
+    """The version that a program tells of itself, asked once for as long as its file does not change.
+
+    Raises:
+        OSError, TimeoutExpired, LookupError: it can't be run, hangs, or tells none. It is asked again next time.
+    """
+    told = subprocess.run(  # noqa: S603  # a program that PATH names, with arguments of ours
+        [path, *arguments], capture_output=True, timeout=PROBE_SECONDS, check=False, stdin=subprocess.DEVNULL
+    )
     found = re.search(pattern, (told.stdout + told.stderr).decode("utf-8", "replace"))
-    return Tool(name, found[1], path) if found else None
+    if not found:
+        raise LookupError(f"{path} tells no version")
+    return found[1]
 
 
 def kernel(name: str, *arguments: object) -> tuple[str, ...]:
