@@ -27,8 +27,8 @@ KEPT_VARIABLES = ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
 class Limits:
     """What a child may take; 0 is no limit.
 
-    `seconds` of wall-clock and `cpu_seconds` of processor time; `memory` and `output` in bytes; `niceness` from 0 to
-    19; `cores` by number, all of them where empty.
+    `seconds` of wall-clock and `cpu_seconds` of processor time; `memory` and `output` (errors among it) in bytes;
+    `niceness` from 0 to 19; `cores` by number, all of them where empty.
     """
 
     seconds: float = 60.0
@@ -94,17 +94,19 @@ def run_confined(
             env=environment,
             start_new_session=True,
         )
-        cut = _wait(child, limits, began, out.fileno(), stop)
+        cut = _wait(child, limits, began, (out.fileno(), err.fileno()), stop)
         seconds = round(monotonic() - began, 3)
         return Outcome(child.returncode, _text(out.fileno(), limits.output), _text(err.fileno(), 20_000), seconds, cut)
 
 
-def _wait(child: subprocess.Popen[bytes], limits: Limits, began: float, output: int, stop: Callable[[], bool]) -> str:
+def _wait(
+    child: subprocess.Popen[bytes], limits: Limits, began: float, written: tuple[int, ...], stop: Callable[[], bool]
+) -> str:
     cut = ""
     while child.poll() is None and not cut:
         if limits.seconds and monotonic() - began > limits.seconds:
             cut = "time"
-        elif limits.output and os.fstat(output).st_size > limits.output:
+        elif limits.output and sum(os.fstat(one).st_size for one in written) > limits.output:
             cut = "output"
         elif stop():
             cut = "stopped"

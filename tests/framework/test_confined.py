@@ -29,6 +29,7 @@ def test_what_it_writes_and_how_it_ends_is_told():
     [
         ("import time; time.sleep(30)", Limits(seconds=0.3), "time"),
         ("while True: print('x' * 1000)", Limits(seconds=10, output=5000), "output"),
+        ("import sys\nwhile True: print('x' * 1000, file=sys.stderr)", Limits(seconds=10, output=5000), "output"),
     ],
 )
 def test_it_is_ended_where_it_takes_too_much(code, limits, cut):

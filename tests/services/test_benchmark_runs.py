@@ -320,6 +320,13 @@ def test_a_run_is_waited_for_in_v1_unless_one_does_not_want_to(running):
     assert running.get(f"/v2/results/{waited.json['result_id']}").status == 200
 
 
+def test_beside_other_services_a_run_is_found_where_it_is_told(serve, tmp_path):
+    api = serve("benchmark", "library", state=str(tmp_path / "state"))
+    started = api.post("/benchmark/v1.0/plans/compute?action=run", headers={"prefer": "respond-async"})
+    assert started.status == 202
+    assert api.get(started.headers["location"]).json["id"] == started.json["job_id"]
+
+
 def test_the_description_is_sound(api):
     validate(api.get("/v2/openapi.json").json)
 

@@ -31,7 +31,8 @@ async def run_plan(library: Library, runs: Runs, results: Results, name: str, ac
     job = await asyncio.to_thread(runs.start, Order("plan", name))
     ended = await _wait(runs, job, _patience(request.headers.get("prefer", "")))
     if not ended.has_ended:
-        return _shown(ended), 202, {"Location": f"{request.prefix}/v2/jobs/{job.id}"}
+        beside = request.path.rpartition("/plans/")[0].rpartition("/")[0]
+        return _shown(ended), 202, {"Location": f"{request.prefix}{beside}/v2/jobs/{job.id}"}
     if ended.state != "done":
         raise Unavailable(f"The run is {ended.state}. {ended.error}".strip())
     return _in_qtips_form(plan["name"], await asyncio.to_thread(results.get, job.id))
