@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
@@ -30,6 +30,7 @@ from apifold.generation.watch import Watch
 from apifold.http import Request, Response
 from apifold.jobs.job import JobKind
 from apifold.observe import logs
+from apifold.observe.access_log import AccessLog
 from apifold.observe.counters import Counters, Exposition
 from apifold.observe.crew import Crew
 from apifold.observe.events import Observers
@@ -59,6 +60,7 @@ class Application:
         self.targets = tuple(targets)
         self.crew = Crew()
         self.limits: Any = None
+        self.access_log: AccessLog | None = None
         self.stopping = False
         self._counters = Counters()
         self._tasks: list[asyncio.Task[None]] = []
@@ -98,7 +100,9 @@ class Application:
             if not self.settings.quarantine and not self.crew.has_said("started"):
                 self._refuse_errors(generation)
             self._counters = Counters(self.crew.counts_file())
-            self._running = Running(builder, generation, Observers((self._counters.hear, logs.hear)), took)
+            answered = (self._counters.answered, *((self.access_log.answered,) if self.access_log else ()))
+            observers = Observers((self._counters.hear, logs.hear), answered)
+            self._running = Running(builder, generation, observers, took)
         return self._running.generation
 
     async def start(self) -> None:
@@ -141,9 +145,9 @@ class Application:
         assert self._running is not None
         return self._running
 
-    async def answer(self, request: Request) -> Response:
-        """The response to a request."""
-        return await self.running.answer(request)
+    def answer(self, request: Request) -> Coroutine[Any, Any, Response]:
+        """The response to a request, once it is awaited."""
+        return self.running.answer(request)
 
     def builder(self) -> Builder:
         """A builder of generations of these targets."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from apifold.http import Request
+from apifold.http.response import Headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +31,16 @@ class Caller:
 NOBODY = Caller()
 
 
-class Result:
+class Result(msgspec.Struct, eq=False):
     """What a binding answers: a status, a value that is still to be rendered, extra headers.
 
     `partial` says that members were left out on purpose, so that the value need not fit its schema.
     """
 
-    __slots__ = ("headers", "partial", "status", "value")
-
-    def __init__(self, status: int, value: Any, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        self.status = status
-        self.value = value
-        self.headers = headers
-        self.partial = False
+    status: int
+    value: Any
+    headers: Headers = ()
+    partial: bool = False
 
     def header(self, name: str) -> str:
         """A header's value, or nothing."""
@@ -48,7 +48,7 @@ class Result:
         return next((value for key, value in self.headers if key.lower() == wanted), "")
 
 
-class Exchange:
+class Exchange(msgspec.Struct, eq=False):
     """One request on its way: each stage of `handle` adds what it found.
 
     Attributes:
@@ -56,23 +56,20 @@ class Exchange:
         api: the API that was found, or None.
         endpoint: the operation that was matched, or None.
         captured: the values of the path's variables, as sent.
+        media: the media type to answer in, "" where none is described.
         caller: who is asking.
         arguments: checked and coerced, by the names a handler takes; the body under `body`.
-        media: the media type to answer in, "" where none is described.
         expected: the ETag that the client, or a patch, takes the thing to have; "" where nobody said.
     """
 
-    __slots__ = ("api", "arguments", "caller", "captured", "endpoint", "expected", "media", "request")
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self.api: Any = None
-        self.endpoint: Any = None
-        self.captured: tuple[str, ...] = ()
-        self.media = ""
-        self.caller = NOBODY
-        self.arguments: dict[str, Any] = {}
-        self.expected = ""
+    request: Request
+    api: Any = None
+    endpoint: Any = None
+    captured: Sequence[str] = ()
+    media: str = ""
+    caller: Caller = NOBODY
+    arguments: dict[str, Any] = {}  # a struct makes a new one for each
+    expected: str = ""
 
 
 Call = Callable[[Exchange], Result | Awaitable[Result]]

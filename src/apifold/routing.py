@@ -64,7 +64,7 @@ class Table(Generic[T]):
         if "{" not in template:
             self.static[template] = node.methods
 
-    def find(self, path: str, segments: Sequence[str], method: str) -> tuple[T, tuple[str, ...]] | frozenset[str]:
+    def find(self, path: str, segments: Sequence[str], method: str) -> tuple[T, Sequence[str]] | frozenset[str]:
         """The target for a path and method with the values of its variables, or the methods that there are.
 
         Args:
@@ -75,15 +75,34 @@ class Table(Generic[T]):
         methods = self.static.get(path)
         if methods is not None and method in methods:
             return methods[method], ()
+        straight = self._straight(segments, method)
+        if straight is not None:
+            return straight
         allowed: set[str] = set()
         found = _search(self.root, segments, 0, method, allowed)
         if found is None and method == "HEAD":
             found = _search(self.root, segments, 0, "GET", allowed)
         if found is not None:
-            return found[0], tuple(reversed(found[1]))
+            found[1].reverse()
+            return found
         if "GET" in allowed:
             allowed.add("HEAD")
         return frozenset(allowed)
+
+    def _straight(self, segments: Sequence[str], method: str) -> tuple[T, Sequence[str]] | None:
+        """What the best step at each segment leads to, if that is anything: so it is for nearly every request."""
+        node = self.root
+        captured: list[str] = []
+        for segment in segments:
+            child = node.literals.get(segment)
+            if child is None:
+                child = node.variable
+                if child is None or node.mixed or not segment:
+                    return None
+                captured.append(segment)
+            node = child
+        target = node.methods.get(method)
+        return None if target is None else (target, captured)
 
 
 def _child(node: Node[Any], segment: str, *, rest: bool) -> Node[Any]:

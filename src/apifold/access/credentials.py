@@ -18,9 +18,9 @@ Reader = Callable[[Request], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One way to be known: every reader finds a credential, and the caller has the scopes."""
+    """One way to be known: a credential, and scopes that the caller has to have."""
 
-    readers: tuple[Reader, ...]
+    find: Reader
     scopes: frozenset[str]
 
 
@@ -31,22 +31,13 @@ class Security:
     alternatives: tuple[Alternative, ...]
     optional: bool = False
 
-    def find(self, request: Request) -> tuple[str, frozenset[str]] | None:
-        """The credential that a request carries and the scopes its use asks for, or None."""
-        for alternative in self.alternatives:
-            credentials = [reader(request) for reader in alternative.readers]
-            if credentials and all(credentials):
-                return credentials[0] or "", alternative.scopes
-        return None
-
 
 def bearer(request: Request) -> str | None:
     """The token of `Authorization: Bearer TOKEN` (RFC 6750, 2.1)."""
     header = request.headers.get("authorization")
     if header is None:
         return None
-    scheme, _, token = header.partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    return header[7:].strip() or None if header[:7].lower() == "bearer " else None
 
 
 def basic(request: Request) -> str | None:
@@ -78,7 +69,7 @@ def api_key(where: str, name: str) -> Reader:
 
 
 DEFAULT_SECURITY = Security(
-    (Alternative((bearer,), frozenset()), Alternative((api_key("header", "X-Auth-Token"),), frozenset()))
+    (Alternative(bearer, frozenset()), Alternative(api_key("header", "X-Auth-Token"), frozenset()))
 )
 """Where nothing is said: a bearer token, else `X-Auth-Token`."""
 
@@ -95,13 +86,25 @@ def compile_security(requirements: list[dict[str, list[str]]], schemes: dict[str
     """
     alternatives = tuple(
         Alternative(
-            tuple(_reader(name, schemes.get(name, {})) for name in requirement),
+            _together([_reader(name, schemes.get(name, {})) for name in requirement]),
             frozenset(scope for scopes in requirement.values() for scope in scopes),
         )
         for requirement in requirements
         if requirement
     )
     return Security(alternatives, optional=not requirements or {} in requirements)
+
+
+def _together(readers: list[Reader]) -> Reader:
+    """The first credential of several, where all of them are there."""
+    if len(readers) == 1:
+        return readers[0]
+
+    def all_of_them(request: Request) -> str | None:
+        found = [reader(request) for reader in readers]
+        return found[0] if all(found) else None
+
+    return all_of_them
 
 
 def _reader(name: str, scheme: dict[str, Any]) -> Reader:

@@ -23,6 +23,9 @@ from apifold.settings import Settings
 LOOK_SECONDS = 1.0
 """How often the file is looked at for changes, at the most."""
 
+MAX_RECENT = 1024
+"""Credentials whose digest is remembered. Only those that are known, so that guessing fills nothing."""
+
 _KEYS = {"token", "sha256", "user", "project", "roles", "scopes", "expires"}
 
 log = logging.getLogger("apifold.access")
@@ -48,6 +51,7 @@ class Tokens:
         self.path = Path(settings.tokens)
         self._seen: tuple[int, int, int] = (0, 0, 0)
         self._looked = 0.0
+        self._recent: dict[str, tuple[Caller, float]] = {}
         try:
             self._known = self._read()
         except DescriptionErrors as error:
@@ -59,26 +63,34 @@ class Tokens:
         Raises:
             Unauthenticated: nobody has it, or it has expired.
         """
-        self.reload()
+        now = time.time()
+        if abs(now - self._looked) > LOOK_SECONDS:  # the clock may be put back, too
+            self._looked = now
+            self.reload()
+        found = self._recent.get(credential) or self._look_up(credential)
+        if found is None or found[1] < now:
+            raise Unauthenticated("This token is not known.", self.challenge)
+        return found[0]
+
+    def _look_up(self, credential: str) -> tuple[Caller, float] | None:
         found = self._known.get(_digest(credential))
         if found is None and ":" in credential:
             user, _, token = credential.partition(":")
             found = self._known.get(_digest(token))
             if found and found[0].user != user:
                 found = None
-        if found is None or found[1] < time.time():
-            raise Unauthenticated("This token is not known.", self.challenge)
-        return found[0]
+        if found:
+            if len(self._recent) >= MAX_RECENT:
+                self._recent.clear()
+            self._recent[credential] = found
+        return found
 
     def reload(self) -> None:
         """Read the file again where it changed; one that can't be read changes nothing and is logged."""
-        now = time.monotonic()
-        if now - self._looked < LOOK_SECONDS:
-            return
-        self._looked = now
         try:
             if self._stat() != self._seen:
                 self._known = self._read()
+                self._recent.clear()
                 log.info("%s: %d tokens", self.path, len(self._known))
         except (DescriptionErrors, OSError) as error:
             log.error("the tokens stay as they were: %s", error)

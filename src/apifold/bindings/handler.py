@@ -52,12 +52,16 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
 
 def to_result(value: Any, success: int, empty: int) -> Result:
     """What a handler returned: a value, `(value, status)`, `(value, status, headers)`, a Response or a Result."""
+    kind = type(value)
+    if kind is dict or kind is list:
+        return Result(success, value)
     if isinstance(value, tuple) and 2 <= len(value) <= 3 and isinstance(value[1], int):
         headers = value[2] if len(value) == 3 else ()
         return Result(value[1], value[0], tuple(headers.items()) if isinstance(headers, dict) else tuple(headers or ()))
     if isinstance(value, Result):
         return value
     if isinstance(value, Response):
+        value.headers = tuple(value.headers)
         return Result(value.status, value)
     return Result(empty if value is None else success, value)
 
@@ -77,6 +81,11 @@ class _Plan:
     provided: tuple[tuple[str, Any], ...]
     whole: str
     fields: tuple[str, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a call takes just what was read."""
+        return not (self.drops or self.absent or self.special or self.provided or self.whole or self.fields)
 
     def arguments(self, exchange: Exchange) -> dict[str, Any]:
         arguments = exchange.arguments
@@ -215,9 +224,11 @@ def _threaded(
 def _inline(
     function: Callable[..., Any], plan: _Plan, success: int, empty: int, title: str
 ) -> Callable[[Exchange], Result]:
+    is_plain = plan.is_plain
+
     def call(exchange: Exchange) -> Result:
         began = perf_counter()
-        value = function(**plan.arguments(exchange))
+        value = function(**(exchange.arguments if is_plain else plan.arguments(exchange)))
         took = perf_counter() - began
         if took > INLINE_SECONDS:
             log.warning("%s is inline and took %.1f ms; it holds up its worker", title, took * 1000)

@@ -210,11 +210,12 @@ class _Compiler:
     def _endpoint(self, bound: _Bound, method: Method) -> Endpoint:
         operation = bound.operation
         mode = self._mode(operation, "response") or self.settings.validation_response
+        name = operation.id or operation.title
         return Endpoint(
             api=self.description.name,
-            name=operation.id or operation.title,
+            name=name,
+            label=f"{self.description.name}\n{name}",
             title=f"{operation.method} {self.description.template_base}{operation.path}",
-            captures=tuple(PLACEHOLDER.findall(operation.path)),
             gate=compile_gate(self.description, operation, method, self.grounds.policy),
             reader=bound.reader,
             call=self._call(bound),

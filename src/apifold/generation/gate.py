@@ -8,6 +8,7 @@ from apifold.access.policy import Policy, Rule
 from apifold.description import Description, Operation
 from apifold.errors import DescriptionError, DescriptionErrors
 from apifold.pipeline.endpoint import Gate
+from apifold.routing import PLACEHOLDER
 
 
 def compile_gate(description: Description, operation: Operation, method: Method, policy: Policy | None) -> Gate:
@@ -22,7 +23,8 @@ def compile_gate(description: Description, operation: Operation, method: Method,
     """
     extension = operation.extension
     rule = None if extension.public else _rule(description, operation, policy)
-    return Gate(method, _security(description, operation), extension.public, rule, extension.policy)
+    captures = tuple(PLACEHOLDER.findall(operation.path))
+    return Gate(captures, method, _security(description, operation), extension.public, rule, extension.policy)
 
 
 def _rule(description: Description, operation: Operation, policy: Policy | None) -> Rule | None:

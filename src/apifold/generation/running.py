@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from apifold.generation.build import Builder
 from apifold.generation.generation import Generation
 from apifold.generation.watch import Watch
 from apifold.http import Request, Response
 from apifold.observe.events import Observers, Quarantined, Swapped
-from apifold.pipeline.handle import answer
+from apifold.pipeline.handle import handle
 
 
 class Running:
@@ -32,9 +33,9 @@ class Running:
         self.generation = first
         self._tell(first, seconds)
 
-    async def answer(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Coroutine[Any, Any, Response]:
         """The response to a request, on the generation that is in place when it begins."""
-        return await answer(self.generation.site, request, self.observers)
+        return handle(self.generation.site, request, self.observers)
 
     async def follow(self, watch: Watch, swapped: Callable[[], None]) -> None:
         """Swap in a new generation whenever files change, until cancelled.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
+import msgspec
+
 from apifold.errors import Malformed
 
 
-class Request:
+class Request(msgspec.Struct, eq=False, gc=False):
     """One HTTP request, whole.
 
     Attributes:
@@ -18,33 +20,22 @@ class Request:
         body: the whole body.
         client: the peer's address, or the one a trusted proxy names.
         scheme: `http` or `https`, as the client sees it.
-        host: authority as the client sees it, for links.
         prefix: path in front of every API that a proxy in front of us takes away; without a final `/`.
         id: the request's id, in the log and in `X-Request-Id`.
     """
 
-    __slots__ = ("body", "client", "headers", "host", "id", "method", "path", "prefix", "query", "scheme")
+    method: str
+    path: str
+    query: str = ""
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    body: bytes = b""
+    client: str = ""
+    scheme: str = "http"
+    prefix: str = ""
+    id: str = ""
 
-    def __init__(
-        self,
-        method: str,
-        path: str,
-        query: str = "",
-        headers: dict[str, str] | None = None,
-        body: bytes = b"",
-        client: str = "",
-        scheme: str = "http",
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = {} if headers is None else headers
-        self.body = body
-        self.client = client
-        self.scheme = scheme
-        self.host = self.headers.get("host", "")
-        self.prefix = ""
-        self.id = ""
+    def __repr__(self) -> str:
+        return f"<Request {self.id} {self.method} {self.path}>"
 
     @property
     def segments(self) -> list[str]:
@@ -53,13 +44,18 @@ class Request:
         Raises:
             Malformed: they are not UTF-8.
         """
-        parts = self.path.split("/")[1:]
+        parts = self.path[1:].split("/")
         if "%" not in self.path:
             return parts
         try:
             return [unquote(part, errors="strict") for part in parts]
         except UnicodeDecodeError:
             raise Malformed("The path is not UTF-8.") from None
+
+    @property
+    def host(self) -> str:
+        """Authority as the client sees it, for links."""
+        return self.headers.get("host", "")
 
     @property
     def base_url(self) -> str:

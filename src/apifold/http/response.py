@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from http import HTTPStatus
+
+import msgspec
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -18,21 +20,16 @@ def reason(status: int) -> str:
     return _REASONS.get(status, "Unknown")
 
 
-class Response:
+class Response(msgspec.Struct, eq=False):
     """One HTTP response.
 
     `body` is bytes, or an async iterator of bytes for what is too large or not yet known. `headers` are
-    pairs; `Content-Length`, `Date` and the connection's own headers are the server's to add.
+    pairs; `Content-Length`, `Date`, `X-Request-Id` and the connection's own headers are the server's to add.
     """
 
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(
-        self, status: int = 200, body: bytes | AsyncIterator[bytes] = b"", headers: Iterable[tuple[str, str]] = ()
-    ) -> None:
-        self.status = status
-        self.body = body
-        self.headers = headers if isinstance(headers, tuple) else tuple(headers)
+    status: int = 200
+    body: bytes | AsyncIterator[bytes] = b""
+    headers: Headers = ()
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by its name in any case."""

@@ -17,7 +17,9 @@ import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from apifold.observe.events import Answered, Crashed, Event, Quarantined, Swapped, WouldRefuse
+from apifold.exchange import Exchange
+from apifold.http import Response
+from apifold.observe.events import Crashed, Event, Quarantined, Swapped, WouldRefuse
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the duration histogram, in seconds."""
@@ -35,7 +37,7 @@ class Counters:
 
     def __init__(self, file: Path | None = None) -> None:
         self.file = file
-        self.requests: dict[tuple[str, str, int], list[float]] = {}
+        self.requests: dict[tuple[str, int], list[float]] = {}
         self.others: dict[str, dict[str, list[float]]] = {
             "refusals": {},
             "crashes": {},
@@ -45,17 +47,20 @@ class Counters:
         }
         self.changed = False
 
+    def answered(self, exchange: Exchange, response: Response, seconds: float) -> None:
+        """Count an answer."""
+        endpoint = exchange.endpoint
+        key = (endpoint.label if endpoint else "\n", response.status)
+        counts = self.requests.get(key)
+        if counts is None:
+            counts = self.requests[key] = [0.0] * (len(BUCKETS) + 2)
+        counts[bisect_left(BUCKETS, seconds)] += 1
+        counts[-1] += seconds
+        self.changed = True
+
     def hear(self, event: Event) -> None:
         """Count an event."""
-        if isinstance(event, Answered):
-            endpoint = event.exchange.endpoint
-            key = (endpoint.api, endpoint.name, event.response.status) if endpoint else ("", "", event.response.status)
-            counts = self.requests.get(key)
-            if counts is None:
-                counts = self.requests[key] = [0.0] * (len(BUCKETS) + 2)
-            counts[bisect_left(BUCKETS, event.seconds)] += 1
-            counts[-1] += event.seconds
-        elif isinstance(event, WouldRefuse):
+        if isinstance(event, WouldRefuse):
             endpoint = event.exchange.endpoint
             self._add("refusals", f"{endpoint.api}\n{endpoint.name}\n{event.direction}")
         elif isinstance(event, Crashed):
@@ -84,7 +89,7 @@ class Counters:
 
     def counts(self) -> Counts:
         """What was counted, as plain data."""
-        requests = {f"{api}\n{name}\n{status}": counts for (api, name, status), counts in self.requests.items()}
+        requests = {f"{label}\n{status}": counts for (label, status), counts in self.requests.items()}
         return {"requests": requests, **self.others}
 
 

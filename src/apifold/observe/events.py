@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from apifold.errors import DescriptionError, Problem
@@ -11,21 +11,12 @@ from apifold.http import Response
 
 
 @dataclass(slots=True)
-class Answered:
-    """A request was answered; `seconds` is the time from the first stage to the last."""
-
-    exchange: Exchange
-    response: Response
-    seconds: float
-
-
-@dataclass(slots=True)
 class WouldRefuse:
     """A message broke its contract and was let through, because its mode is `log`."""
 
     exchange: Exchange
     direction: str
-    problems: tuple[Problem, ...]
+    problems: Sequence[Problem]
 
 
 @dataclass(slots=True)
@@ -54,15 +45,18 @@ class Quarantined:
     kept: bool
 
 
-Event = Answered | WouldRefuse | Crashed | Swapped | Quarantined
+Event = WouldRefuse | Crashed | Swapped | Quarantined
 Listener = Callable[[Event], None]
+Answered = Callable[[Exchange, Response, float], None]
+"""Told of every answer, with the seconds from the first stage to the last; a plain call, because it is so frequent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Everybody who listens. An empty one is quiet."""
+    """Everybody who listens: to what happens now and then, and to every answer. An empty one is quiet."""
 
     listeners: tuple[Listener, ...] = ()
+    answered: tuple[Answered, ...] = ()
 
     def tell(self, event: Event) -> None:
         """Tell everybody."""

@@ -9,12 +9,12 @@ import time
 from typing import Any, TextIO
 
 from apifold.errors import Broken
-from apifold.observe.events import Answered, Crashed, Event, Quarantined, Swapped, WouldRefuse
+from apifold.observe.access_log import AccessLog
+from apifold.observe.events import Crashed, Event, Quarantined, Swapped, WouldRefuse
 from apifold.settings import Settings
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-access = logging.getLogger("apifold.access")
 contract = logging.getLogger("apifold.contract")
 server = logging.getLogger("apifold.server")
 
@@ -35,8 +35,12 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
-def set_up(settings: Settings, stream: TextIO = sys.stderr) -> None:
-    """Send apifold's log lines to a stream in the form that the settings ask for."""
+def set_up(settings: Settings, stream: TextIO = sys.stderr) -> AccessLog | None:
+    """Send apifold's log lines to a stream in the form that the settings ask for.
+
+    Returns:
+        The access log, where there is to be one.
+    """
     handler = logging.StreamHandler(stream)
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not stream.isatty())
     handler.setFormatter(
@@ -46,15 +50,12 @@ def set_up(settings: Settings, stream: TextIO = sys.stderr) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
     root.propagate = False
-    access.setLevel(logging.INFO if settings.access_log else logging.CRITICAL)
+    return AccessLog(stream, as_json=as_json) if settings.access_log else None
 
 
 def hear(event: Event) -> None:
     """Log an event."""
     match event:
-        case Answered():
-            if access.isEnabledFor(logging.INFO):
-                _answered(event)
         case WouldRefuse(exchange, direction, problems):
             endpoint = exchange.endpoint
             said = "; ".join(f"{problem.where}{problem.pointer}: {problem.detail}" for problem in problems[:5])
@@ -99,23 +100,3 @@ def hear(event: Event) -> None:
                 said,
                 extra={"file": file, "errors": [str(error) for error in errors]},
             )
-
-
-def _answered(event: Answered) -> None:
-    exchange, response = event.exchange, event.response
-    request, endpoint = exchange.request, exchange.endpoint
-    milliseconds = event.seconds * 1000
-    fields = {
-        "request_id": request.id,
-        "client": request.client,
-        "method": request.method,
-        "path": request.path,
-        "status": response.status,
-        "milliseconds": round(milliseconds, 2),
-        "user": exchange.caller.user,
-        "api": endpoint.api if endpoint else "",
-        "operation": endpoint.name if endpoint else "",
-    }
-    access.info(
-        "%s %s %s %d %.1f ms", request.client, request.method, request.path, response.status, milliseconds, extra=fields
-    )

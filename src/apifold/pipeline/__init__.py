@@ -2,6 +2,6 @@
 
 from apifold.pipeline.dialects import Dialect
 from apifold.pipeline.endpoint import Api, Endpoint, Site
-from apifold.pipeline.handle import answer
+from apifold.pipeline.handle import handle
 
-__all__ = ["Api", "Dialect", "Endpoint", "Site", "answer"]
+__all__ = ["Api", "Dialect", "Endpoint", "Site", "handle"]

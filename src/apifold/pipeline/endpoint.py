@@ -18,8 +18,12 @@ from apifold.routing import Table
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Who may come in: where the credential stands, who checks it, which rule decides."""
+    """Who may come in: where the credential stands, who checks it, which rule decides.
 
+    `captures`: names of the path's variables, in the order of the path; rules may ask for their values.
+    """
+
+    captures: tuple[str, ...]
     method: Method
     security: Security
     public: bool
@@ -35,7 +39,7 @@ class Endpoint:
         api: name of its API.
         name: operationId, or method and path where there is none.
         title: method and path template.
-        captures: names of the path's variables, in the order of the path.
+        label: API and name, as metrics count it.
         gate: who may call it.
         reader: request to arguments.
         call: the binding's, with its traits around it.
@@ -45,7 +49,7 @@ class Endpoint:
     api: str
     name: str
     title: str
-    captures: tuple[str, ...]
+    label: str
     gate: Gate
     reader: Reader
     call: Call
@@ -69,20 +73,25 @@ class Site:
     """Everything that one process serves, by base path.
 
     Attributes:
-        apis: by the segments of their base path.
-        depths: how many segments base paths have, the most first.
+        apis: all of them.
+        by_first: where a path may lead, by its first segment: the segments of base paths, the longest first.
+        at_root: where any other path leads: to the API without a base path, if there is one.
         dialect: for faults where no API was found.
     """
 
-    apis: Mapping[tuple[str, ...], Api]
-    depths: tuple[int, ...]
+    apis: tuple[Api, ...]
+    by_first: Mapping[str, tuple[tuple[list[str], Api], ...]]
+    at_root: tuple[tuple[list[str], Api], ...]
     dialect: Dialect
 
     @classmethod
     def of(cls, apis: list[Api], dialect: Dialect) -> Site:
         """The site of some APIs, whatever their order."""
-        by_base = {tuple(api.base.split("/")[1:]) if api.base else (): api for api in apis}
-        return cls(by_base, tuple(sorted({len(base) for base in by_base}, reverse=True)), dialect)
+        places = sorted(((api.base.split("/")[1:], api) for api in apis), key=lambda place: -len(place[0]))
+        at_root = tuple(place for place in places if not place[0])
+        firsts = {base[0] for base, _ in places if base}
+        by_first = {first: tuple(p for p in places if not p[0] or p[0][0] == first) for first in firsts}
+        return cls(tuple(apis), by_first, at_root, dialect)
 
 
 def describe_site(site: Site) -> list[dict[str, Any]]:
@@ -95,6 +104,6 @@ def describe_site(site: Site) -> list[dict[str, Any]]:
             "operation": endpoint.name,
             "rule": "public" if endpoint.gate.public else endpoint.gate.rule_name,
         }
-        for api in site.apis.values()
+        for api in site.apis
         for endpoint in api.endpoints
     ]

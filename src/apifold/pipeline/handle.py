@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from time import perf_counter
 
 from apifold.errors import Broken, Denied, Fault, MethodNotAllowed, NotFound, Unauthenticated
 from apifold.exchange import NOBODY, Caller, Exchange, Result
 from apifold.http import Request, Response
-from apifold.observe.events import Answered, Crashed, Observers, WouldRefuse
+from apifold.observe.events import Crashed, Observers, WouldRefuse
 from apifold.pipeline.endpoint import Api, Endpoint, Gate, Site
 
 _NO_SCOPES: frozenset[str] = frozenset()
 
 
-async def answer(site: Site, request: Request, observers: Observers) -> Response:
+async def handle(site: Site, request: Request, observers: Observers) -> Response:
     """The response to a request, whatever happens on the way.
+
+    Each stage adds what it found to the exchange.
 
     Args:
         site: what is served; a request finishes on the site it began with.
@@ -24,7 +26,24 @@ async def answer(site: Site, request: Request, observers: Observers) -> Response
     began = perf_counter()
     exchange = Exchange(request)
     try:
-        response = await handle(site, exchange, observers)
+        segments = request.segments
+        api = exchange.api = find(site, segments)
+        endpoint, captured = match(api, request, segments)
+        exchange.endpoint, exchange.captured = endpoint, captured
+        exchange.media = endpoint.writer.negotiate(request.headers.get("accept"))
+        caller, scopes = identify(endpoint.gate, request)
+        exchange.caller = caller if isinstance(caller, Caller) else await caller
+        permit(endpoint.gate, exchange.caller, scopes, captured)
+        exchange.arguments, problems = endpoint.reader.read(request, captured)
+        if problems:
+            observers.tell(WouldRefuse(exchange, "request", problems))
+        result = endpoint.call(exchange)
+        if not isinstance(result, Result):
+            result = await result
+        response = endpoint.writer.render(result, exchange.media)
+        problems = endpoint.writer.refuse(result, response)
+        if problems:
+            observers.tell(WouldRefuse(exchange, "response", problems))
     except Fault as fault:
         if isinstance(fault, Broken):
             observers.tell(Crashed(exchange, fault))
@@ -34,35 +53,9 @@ async def answer(site: Site, request: Request, observers: Observers) -> Response
         known_as = f" The log knows it as {request.id}." if request.id else ""
         broken = Broken(f"Something went wrong here.{known_as}")
         response = (exchange.api or site).dialect.render(broken, request)
-    observers.tell(Answered(exchange, response, perf_counter() - began))
-    return response
-
-
-async def handle(site: Site, exchange: Exchange, observers: Observers) -> Response:
-    """The stages, in their order; each adds what it found to the exchange.
-
-    Raises:
-        Fault: the request can't be answered as asked.
-    """
-    request = exchange.request
-    segments = request.segments
-    exchange.api = find(site, segments)
-    endpoint, exchange.captured = match(exchange.api, request, segments)
-    exchange.endpoint = endpoint
-    exchange.media = endpoint.writer.negotiate(request.headers.get("accept"))
-    caller, scopes = identify(endpoint.gate, request)
-    exchange.caller = caller if isinstance(caller, Caller) else await caller
-    permit(endpoint, exchange.caller, scopes, exchange.captured)
-    exchange.arguments, problems = endpoint.reader.read(request, exchange.captured)
-    if problems:
-        observers.tell(WouldRefuse(exchange, "request", problems))
-    result = endpoint.call(exchange)
-    if not isinstance(result, Result):
-        result = await result
-    response = endpoint.writer.render(result, exchange.media)
-    problems = endpoint.writer.refuse(result, response)
-    if problems:
-        observers.tell(WouldRefuse(exchange, "response", problems))
+    seconds = perf_counter() - began
+    for tell in observers.answered:
+        tell(exchange, response, seconds)
     return response
 
 
@@ -72,14 +65,13 @@ def find(site: Site, segments: list[str]) -> Api:
     Raises:
         NotFound: there is none.
     """
-    for depth in site.depths:
-        api = site.apis.get(tuple(segments[:depth]))
-        if api is not None:
+    for base, api in site.by_first.get(segments[0], site.at_root):
+        if segments[: len(base)] == base:
             return api
     raise NotFound("Nothing is served at this path.")
 
 
-def match(api: Api, request: Request, segments: list[str]) -> tuple[Endpoint, tuple[str, ...]]:
+def match(api: Api, request: Request, segments: list[str]) -> tuple[Endpoint, Sequence[str]]:
     """The endpoint for the path and method, and the values of the path's variables.
 
     Raises:
@@ -100,28 +92,29 @@ def identify(gate: Gate, request: Request) -> tuple[Caller | Awaitable[Caller], 
     Raises:
         Unauthenticated: nobody, where somebody is needed; or somebody who can't prove it.
     """
-    found = gate.security.find(request)
-    if found is None:
-        if gate.method.open:
-            return gate.method.identify(""), _NO_SCOPES
-        if gate.public or gate.security.optional:
-            return NOBODY, _NO_SCOPES
-        raise Unauthenticated(challenge=gate.method.challenge)
-    return gate.method.identify(found[0]), found[1]
+    for alternative in gate.security.alternatives:
+        credential = alternative.find(request)
+        if credential:
+            return gate.method.identify(credential), alternative.scopes
+    if gate.method.open:
+        return gate.method.identify(""), _NO_SCOPES
+    if gate.public or gate.security.optional:
+        return NOBODY, _NO_SCOPES
+    raise Unauthenticated(challenge=gate.method.challenge)
 
 
-def permit(endpoint: Endpoint, caller: Caller, scopes: frozenset[str], captured: tuple[str, ...]) -> None:
+def permit(gate: Gate, caller: Caller, scopes: frozenset[str], captured: Sequence[str]) -> None:
     """Whether the scopes and the rule that the description names let the caller do this.
 
     Raises:
         Denied: it does not.
     """
-    if scopes and not scopes <= caller.scopes and not endpoint.gate.method.open:
+    if scopes and not scopes <= caller.scopes and not gate.method.open:
         raise Denied(f"This needs the scope {', '.join(sorted(scopes - caller.scopes))}.")
-    rule = endpoint.gate.rule
-    if rule is None:
+    if gate.rule is None:
         return
     target = {"project_id": caller.project, "user_id": caller.user}
-    target.update(zip(endpoint.captures, captured, strict=True))
-    if not rule(caller, target):
+    if captured:
+        target.update(zip(gate.captures, captured, strict=True))
+    if not gate.rule(caller, target):
         raise Denied("You are not allowed to do this.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from apifold.errors import Invalid, Problem, TooLarge, UnsupportedMedia
 from apifold.http import Request, matches, media_type
 from apifold.http.fields import Fields, parse_cookies, parse_query
 from apifold.pipeline.bodies import Decode, decoder, without_files
+from apifold.routing import PLACEHOLDER
 from apifold.schema.checker import MAX_PROBLEMS, Checker, Schemas
-from apifold.schema.coerce import MISSING, Coercer, compile_coercer
+from apifold.schema.coerce import MISSING, Coercer, Text, compile_coercer, compile_scalar
 from apifold.schema.members import Shaper, compile_shaper
 from apifold.settings import Mode, Unknown
 
@@ -22,12 +23,16 @@ _EMPTY: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One parameter, ready to be read: its argument, its coercer, and a checker where text alone does not do."""
+    """One parameter, ready to be read: its argument, its coercer, and a checker where text alone does not do.
+
+    `scalar` coerces its text where it has but one.
+    """
 
     name: str
     where: str
     argument: str
     coerce: Coercer
+    scalar: Text | None
     checker: Checker | None
     required: bool
     default: Any
@@ -43,34 +48,23 @@ class Content:
     has_files: bool
 
 
+Step = Callable[[Request, Sequence[str], dict[str, Any], list[Problem]], None]
+"""Reads one part of a request: from the request and the values of the path's variables, into arguments and problems."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """How one operation's requests become arguments.
 
     Attributes:
-        captures: names of the path's variables, in the order of the path.
-        path, query, headers, cookies: the parameters, by place.
-        querystring: the parameter that is the whole query (OpenAPI 3.2, 4.12), with how it is decoded.
-        known: names that a query string may have; None where it may have any.
-        contents: the body by media type; empty where the operation takes none.
-        required: whether it must have a body.
+        steps: one for each part of the request that the operation looks at.
         mode: what happens to a request that breaks the contract.
     """
 
-    captures: tuple[str, ...]
-    path: tuple[Input, ...]
-    query: tuple[Input, ...]
-    headers: tuple[Input, ...]
-    cookies: tuple[Input, ...]
-    querystring: tuple[tuple[Input, Decode], ...]
-    known: frozenset[str] | None
-    deep: tuple[str, ...]
-    contents: Mapping[str, Content]
-    required: bool
+    steps: tuple[Step, ...]
     mode: Mode
-    max_bytes: int
 
-    def read(self, request: Request, captured: tuple[str, ...]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    def read(self, request: Request, captured: Sequence[str]) -> tuple[dict[str, Any], Sequence[Problem]]:
         """The arguments of a request, and what is wrong with it where that is only to be logged.
 
         Raises:
@@ -80,41 +74,47 @@ class Reader:
         """
         arguments: dict[str, Any] = {}
         problems: list[Problem] = []
-        if self.path:
-            fields = {name: [value] for name, value in zip(self.captures, captured, strict=True)}
-            _take(self.path, fields, arguments, problems)
-        if self.query or (self.known is not None and request.query):
-            fields = parse_query(request.query)
-            _take(self.query, fields, arguments, problems)
-            if self.known is not None and not fields.keys() <= self.known:
-                problems += [
-                    Problem("query", f"/{name}", "is not a known parameter") for name in fields if not self._knows(name)
-                ]
-        for one, decode in self.querystring:
-            self._read_querystring(one, decode, request, arguments, problems)
-        if self.headers:
-            headers = request.headers
-            _take(
-                self.headers,
-                {one.name.lower(): [headers[one.name.lower()]] for one in self.headers if one.name.lower() in headers},
-                arguments,
-                problems,
-            )
-        if self.cookies:
-            _take(self.cookies, parse_cookies(request.headers.get("cookie", "")), arguments, problems)
-        if self.contents:
-            self._read_body(request, arguments, problems)
+        for step in self.steps:
+            step(request, captured, arguments, problems)
         if problems and self.mode == "reject":
             raise Invalid("The request breaks its contract.", problems[:MAX_PROBLEMS])
-        return arguments, tuple(problems) if problems and self.mode == "log" else ()
+        return arguments, problems if self.mode == "log" else ()
 
-    def _knows(self, name: str) -> bool:
-        return self.known is None or name in self.known or (name.partition("[")[0] in self.deep and "[" in name)
 
-    @staticmethod
-    def _read_querystring(
-        one: Input, decode: Decode, request: Request, arguments: dict[str, Any], problems: list[Problem]
-    ) -> None:
+def _path_step(places: tuple[tuple[int, Input], ...]) -> Step:
+    """The path's variables, each with its place among those that were captured."""
+
+    def read(request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]) -> None:
+        for index, one in places:
+            text = captured[index]
+            value = one.scalar(text) if one.scalar else one.coerce({one.name: [text]})
+            if one.checker is not None and not one.checker.accepts(value):
+                problems += one.checker.problems(value, "path", f"/{one.name}")
+            arguments[one.argument] = value
+
+    return read
+
+
+def _query_step(inputs: tuple[Input, ...], known: frozenset[str] | None, deep: tuple[str, ...]) -> Step:
+    """The query's parameters; `known` are the names that it may have, None where it may have any."""
+
+    def read(request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]) -> None:
+        fields = parse_query(request.query)
+        _take(inputs, fields, arguments, problems)
+        if known is not None and not fields.keys() <= known:
+            problems += [
+                Problem("query", f"/{name}", "is not a known parameter")
+                for name in fields
+                if name not in known and not (name.partition("[")[0] in deep and "[" in name)
+            ]
+
+    return read
+
+
+def _querystring_step(one: Input, decode: Decode) -> Step:
+    """The parameter that is the whole query (OpenAPI 3.2, 4.12)."""
+
+    def read(request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]) -> None:
         if not request.query:
             if one.required:
                 problems.append(Problem("query", "", "is missing"))
@@ -124,7 +124,37 @@ class Reader:
             problems += one.checker.problems(value, "query")
         arguments[one.argument] = value
 
-    def _read_body(self, request: Request, arguments: dict[str, Any], problems: list[Problem]) -> None:
+    return read
+
+
+def _header_step(inputs: tuple[Input, ...]) -> Step:
+    names = tuple(one.name.lower() for one in inputs)
+
+    def read(request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]) -> None:
+        headers = request.headers
+        _take(inputs, {name: [headers[name]] for name in names if name in headers}, arguments, problems)
+
+    return read
+
+
+def _cookie_step(inputs: tuple[Input, ...]) -> Step:
+    def read(request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]) -> None:
+        _take(inputs, parse_cookies(request.headers.get("cookie", "")), arguments, problems)
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """The body by media type; whether there must be one; how large it may be."""
+
+    contents: Mapping[str, Content]
+    required: bool
+    max_bytes: int
+
+    def read(
+        self, request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]
+    ) -> None:
         raw = request.body
         if not raw:
             if self.required:
@@ -192,27 +222,29 @@ def compile_reader(
                 deep.append(parameter.name)
             elif parameter.explode and parameter.style == "form":
                 known |= (description.resolve(parameter.schema) or {}).get("properties", {}).keys()
+    steps: list[Step] = []
+    if places["path"]:
+        order = PLACEHOLDER.findall(operation.path)
+        steps.append(_path_step(tuple((order.index(one.name), one) for one in places["path"])))
+    is_closed = unknown == "reject" and not places["querystring"]
+    if places["query"] or is_closed:
+        steps.append(_query_step(tuple(places["query"]), frozenset(known) if is_closed else None, tuple(deep)))
+    for one, parameter in zip(places["querystring"], _whole_queries(operation), strict=True):
+        steps.append(
+            _querystring_step(one, decoder(parameter.media, {"schema": parameter.schema}, description.resolve))
+        )
+    if places["header"]:
+        steps.append(_header_step(tuple(places["header"])))
+    if places["cookie"]:
+        steps.append(_cookie_step(tuple(places["cookie"])))
     body = operation.body
-    return Reader(
-        captures=tuple(_captures(operation.path)),
-        path=tuple(places["path"]),
-        query=tuple(places["query"]),
-        headers=tuple(places["header"]),
-        cookies=tuple(places["cookie"]),
-        querystring=tuple(
-            (one, decoder(parameter.media, {"schema": parameter.schema}, description.resolve))
-            for one, parameter in zip(places["querystring"], _whole_queries(operation), strict=True)
-        ),
-        known=frozenset(known) if unknown == "reject" and not places["querystring"] else None,
-        deep=tuple(deep),
-        contents={
+    if body and body.content:
+        contents = {
             name.lower(): _content(name, described, description, schemas, unknown)
-            for name, described in (body.content if body else {}).items()
-        },
-        required=bool(body and body.required),
-        mode=mode,
-        max_bytes=max_bytes,
-    )
+            for name, described in body.content.items()
+        }
+        steps.append(_Body(contents, body.required, max_bytes).read)
+    return Reader(tuple(steps), mode)
 
 
 def _input(parameter: Parameter, description: Description, schemas: Schemas) -> Input:
@@ -223,6 +255,7 @@ def _input(parameter: Parameter, description: Description, schemas: Schemas) -> 
         where=parameter.where,
         argument=argument_name(parameter.name),
         coerce=compile_coercer(parameter, description.resolve),
+        scalar=compile_scalar(parameter, description.resolve),
         checker=None if _is_plain_text(schema) else schemas.checker(parameter.schema),
         required=parameter.required,
         default=default,
@@ -253,7 +286,3 @@ def _content(
 
 def _whole_queries(operation: Operation) -> list[Parameter]:
     return [parameter for parameter in operation.parameters if parameter.where == "querystring"]
-
-
-def _captures(path: str) -> list[str]:
-    return [part.partition("}")[0] for part in path.split("{")[1:]]

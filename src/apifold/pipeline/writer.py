@@ -18,7 +18,9 @@ from apifold.http import Response, best_match
 from apifold.schema.checker import Checker, Schemas
 from apifold.settings import Mode
 
-_NO_BODY = (204, 205, 304)
+_NO_BODY = frozenset((204, 205, 304))
+_JSON = (("Content-Type", "application/json"),)
+_UNDESCRIBED: Any = object()
 
 
 class ResponseRefused(Broken):
@@ -35,14 +37,14 @@ class Writer:
 
     Attributes:
         offered: media types of the success response; empty where none is described.
-        headers: the `Content-Type` pair of each.
-        checkers: by status as described: `200`, `4XX`, `default`; None where there is nothing to check.
+        checkers: by status; None where there is nothing to check.
+        ranges: the same for statuses that are not described one by one, by their first digit; 0 for all others.
         mode: what happens to a response that breaks the contract.
     """
 
     offered: tuple[str, ...]
-    headers: Mapping[str, tuple[tuple[str, str], ...]]
-    checkers: Mapping[str, Checker | None]
+    checkers: Mapping[int, Checker | None]
+    ranges: Mapping[int, Checker | None]
     mode: Mode
 
     def negotiate(self, accept: str | None) -> str:
@@ -53,7 +55,7 @@ class Writer:
         """
         if not self.offered:
             return ""
-        if accept is None or accept == "*/*":
+        if accept is None or accept == "*/*" or accept == self.offered[0]:
             return self.offered[0]
         chosen = best_match(accept, self.offered)
         if chosen is None:
@@ -62,16 +64,17 @@ class Writer:
 
     def render(self, result: Result, media: str) -> Response:
         """The response that a result is."""
-        value = result.value
+        value, status, headers = result.value, result.status, result.headers
         if isinstance(value, Response):
-            if result.headers:
-                return Response(value.status, value.body, (*value.headers, *result.headers))
-            return value
-        if result.status in _NO_BODY:
-            return Response(result.status, b"", result.headers)
-        body, content = encode(value, media)
-        headers = self.headers.get(content) or (("Content-Type", content),)
-        return Response(result.status, body, headers + result.headers if result.headers else headers)
+            return Response(value.status, value.body, (*value.headers, *headers)) if headers else value
+        if status in _NO_BODY:
+            return Response(status, b"", headers)
+        if media == "application/json":
+            body, content = encode_json(value), _JSON
+        else:
+            body, kind = encode(value, media)
+            content = (("Content-Type", kind),)
+        return Response(status, body, content + headers if headers else content)
 
     def refuse(self, result: Result, response: Response) -> tuple[Problem, ...]:
         """How a response breaks the contract; nothing where it does not, or where nobody asked.
@@ -79,38 +82,42 @@ class Writer:
         Raises:
             Broken: it does, and the mode is `reject`.
         """
-        if self.mode == "off" or result.partial or isinstance(result.value, Response) or not self.checkers:
+        if self.mode == "off" or result.partial or isinstance(result.value, Response):
             return ()
-        problems = tuple(self._problems(result, response))
+        problems = self._problems(result, response)
         if problems and self.mode == "reject":
             raise ResponseRefused(problems)
         return problems
 
-    def _problems(self, result: Result, response: Response) -> list[Problem]:
-        status = str(result.status)
-        for key in (status, f"{status[0]}XX", "default"):
-            if key in self.checkers:
-                checker = self.checkers[key]
-                break
-        else:
-            return [] if status == "304" else [Problem("status", "", f"{status} is not described")]
-        if checker is None or result.status in _NO_BODY:
-            return []
+    def _problems(self, result: Result, response: Response) -> tuple[Problem, ...]:
+        status = result.status
+        checker = self.checkers.get(status, _UNDESCRIBED)
+        if checker is _UNDESCRIBED:
+            checker = self.ranges.get(status // 100, self.ranges.get(0, _UNDESCRIBED))
+        if checker is _UNDESCRIBED:
+            is_fine = status == 304 or not (self.checkers or self.ranges)
+            return () if is_fine else (Problem("status", "", f"{status} is not described"),)
+        if checker is None or status in _NO_BODY:
+            return ()
         try:
-            return checker.problems(result.value, "body")
+            return tuple(checker.problems(result.value, "body"))
         except (ValueError, TypeError):
             # What is not plain JSON data, such as a date, is judged as the client will see it.
-            return checker.problems(orjson.loads(response.body), "body") if isinstance(response.body, bytes) else []
+            body = response.body
+            return tuple(checker.problems(orjson.loads(body), "body")) if isinstance(body, bytes) else ()
 
 
 def compile_writer(description: Description, operation: Operation, schemas: Schemas, mode: Mode) -> Writer:
     """The writer of an operation."""
-    checkers: dict[str, Checker | None] = {}
+    checkers: dict[int, Checker | None] = {}
+    ranges: dict[int, Checker | None] = {}
     for status, answer in operation.answers.items():
         shown = next((content for name, content in answer.content.items() if "json" in name), None)
-        checkers[status.upper() if "X" in status.upper() else status] = (
-            schemas.checker(shown["schema"]) if shown and "schema" in shown else None
-        )
+        checker = schemas.checker(shown["schema"]) if shown and "schema" in shown else None
+        if status.isdigit():
+            checkers[int(status)] = checker
+        else:
+            ranges[int(status[0]) if "X" in status.upper() else 0] = checker
     success = (
         operation.answers.get(str(operation.success))
         or operation.answers.get("2XX")
@@ -120,7 +127,7 @@ def compile_writer(description: Description, operation: Operation, schemas: Sche
     # A range such as `*/*` promises nothing in particular: the handler says what it is.
     is_open = any("*" in name for name in described)
     offered = () if is_open else tuple(name for name in described if not name.startswith("application/problem"))
-    return Writer(offered, {name: (("Content-Type", name),) for name in offered}, checkers, mode)
+    return Writer(offered, checkers, ranges, mode)
 
 
 def encode(value: Any, media: str) -> tuple[bytes, str]:
@@ -136,12 +143,16 @@ def encode(value: Any, media: str) -> tuple[bytes, str]:
         return value.encode(), media if "charset" in media else f"{media}; charset=utf-8"
     if value is None and not media:
         return b"", "application/json"
+    return encode_json(value), media if "json" in media or media == "*/*" else "application/json"
+
+
+def encode_json(value: Any) -> bytes:
+    """A value as JSON (RFC 8259)."""
     try:
-        encoded = orjson.dumps(value, default=plain)
+        return orjson.dumps(value, default=plain)
     except TypeError:
         # Integers beyond 64 bits and keys that are no text; rare, so the fast library goes first.
-        encoded = _ENCODER.encode(value)
-    return encoded, media if "json" in media or media == "*/*" else "application/json"
+        return _ENCODER.encode(value)
 
 
 def plain(value: Any) -> Any:

@@ -82,20 +82,23 @@ class Checker:
 
     It is compiled at its first use: a large description has thousands of schemas, most of which a process never
     meets, and that they can be compiled is known from the meta-schema.
+
+    Attributes:
+        accepts: whether a value fits; the validator's own method, once there is a validator.
     """
 
-    __slots__ = ("_schema", "_schemas", "_validator")
+    __slots__ = ("_schema", "_schemas", "_validator", "accepts")
 
     def __init__(self, schemas: Schemas, schema: Schema) -> None:
         self._schemas = schemas
         self._schema = schema
         self._validator: Any = None
+        self.accepts: Callable[[Any], bool] = self._compile_and_accept
 
-    def accepts(self, value: Any) -> bool:
-        """Whether a value fits."""
-        if self._validator is None:
-            self._validator = self._schemas.compile(self._schema)
-        return self._validator.is_valid(value)  # type: ignore[no-any-return]  # the library has no types for it
+    def _compile_and_accept(self, value: Any) -> bool:
+        self._validator = self._schemas.compile(self._schema)
+        self.accepts = self._validator.is_valid
+        return self.accepts(value)
 
     def problems(self, value: Any, where: str, pointer: str = "") -> list[Problem]:
         """Every reason why a value does not fit; none where it does.

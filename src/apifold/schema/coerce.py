@@ -45,19 +45,28 @@ def compile_coercer(parameter: Parameter, resolve: Resolve) -> Coercer:
         resolve: follows the references of a schema.
     """
     name = parameter.name.lower() if parameter.where == "header" else parameter.name
+    scalar = compile_scalar(parameter, resolve)
+    if scalar is not None:
+        return _single(name, scalar)
+    is_object = "object" in types_of(parameter.schema, resolve)
+    return _object(name, parameter, resolve) if is_object else _array(name, parameter, resolve)
+
+
+def compile_scalar(parameter: Parameter, resolve: Resolve) -> Text | None:
+    """How the one text of a parameter becomes a value; None where the parameter is an array or an object."""
     if parameter.media:
-        return _single(name, _json if "json" in parameter.media else _same)
+        return _json if "json" in parameter.media else _same
     kinds = types_of(parameter.schema, resolve)
-    if "object" in kinds and not kinds & {"string", "array"}:
-        return _object(name, parameter, resolve)
-    if "array" in kinds and not kinds & {"string", "object"}:
-        return _array(name, parameter, resolve)
+    if ("object" in kinds and not kinds & {"string", "array"}) or (
+        "array" in kinds and not kinds & {"string", "object"}
+    ):
+        return None
     text = compile_text(parameter.schema, resolve)
     if parameter.style == "label":
-        return _single(name, lambda raw: text(raw.removeprefix(".")))
+        return lambda raw: text(raw.removeprefix("."))
     if parameter.style == "matrix":
-        return _single(name, lambda raw: text(raw.partition("=")[2]))
-    return _single(name, text)
+        return lambda raw: text(raw.partition("=")[2])
+    return text
 
 
 def types_of(schema: Schema, resolve: Resolve, depth: int = 0) -> frozenset[str]:

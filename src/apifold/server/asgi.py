@@ -10,7 +10,7 @@ from apifold.errors import TooLarge
 from apifold.http import Request, Response
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.server.edge import edge
-from apifold.server.hub import Answer
+from apifold.server.hub import Answer, request_ids
 from apifold.settings import Settings
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -25,12 +25,13 @@ def asgi(application: Application, settings: Settings) -> Callable[[dict[str, An
         settings: limits, and what stands around the application.
     """
     answer = edge(application.answer, settings, application.limits)
+    ids = request_ids()
 
     async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(application, receive, send)
         elif scope["type"] == "http":
-            await _http(answer, settings, scope, receive, send)
+            await _http(_request(scope, next(ids)), answer, settings, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
@@ -53,8 +54,8 @@ async def _lifespan(application: Application, receive: Receive, send: Send) -> N
             return
 
 
-async def _http(answer: Answer, settings: Settings, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    headers = _headers(scope["headers"])
+def _request(scope: dict[str, Any], identifier: str) -> Request:
+    """The request of a scope, still without its body."""
     raw = scope.get("raw_path") or scope["path"].encode()
     path = raw.decode("ascii", "replace").partition("?")[0]
     client = scope.get("client")
@@ -62,16 +63,21 @@ async def _http(answer: Answer, settings: Settings, scope: dict[str, Any], recei
         scope["method"],
         path,
         scope["query_string"].decode("latin-1"),
-        headers,
+        _headers(scope["headers"]),
         b"",
         client[0] if client else "",
         scope["scheme"],
     )
+    request.id = identifier
     prefix = scope.get("root_path", "").rstrip("/")
     if prefix:
         request.prefix = prefix
         request.path = path.removeprefix(prefix) or "/"
-    body = await _body(headers, settings.max_body_bytes, receive)
+    return request
+
+
+async def _http(request: Request, answer: Answer, settings: Settings, receive: Receive, send: Send) -> None:
+    body = await _body(request.headers, settings.max_body_bytes, receive)
     if body is None:
         fault = TooLarge(f"A body may have {settings.max_body_bytes} bytes.")
         response = ProblemDialect().render(fault, request)
@@ -79,7 +85,7 @@ async def _http(answer: Answer, settings: Settings, scope: dict[str, Any], recei
     else:
         request.body = body
         response = await answer(request)
-    await _send(response, send, request.method == "HEAD")
+    await _send(request, response, send)
 
 
 def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -110,9 +116,10 @@ async def _body(headers: dict[str, str], most: int, receive: Receive) -> bytes |
             return b"".join(parts)
 
 
-async def _send(response: Response, send: Send, head: bool) -> None:
-    body = response.body
+async def _send(request: Request, response: Response, send: Send) -> None:
+    body, head = response.body, request.method == "HEAD"
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.headers]
+    headers.append((b"x-request-id", request.id.encode()))
     if isinstance(body, bytes):
         if response.status not in (204, 304):
             headers.append((b"content-length", str(len(body)).encode()))

@@ -1,4 +1,4 @@
-"""What stands between the socket and the application: request ids, proxies, rate limits, CORS, compression.
+"""What stands between the socket and the application: proxies, rate limits, CORS, compression.
 
 Each is switched on by a setting and costs nothing while it is off.
 """
@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import os
 import re
-from itertools import count
 
 from apifold.errors import Limited
 from apifold.http import Request, Response, takes_gzip
@@ -20,43 +18,33 @@ from apifold.server.hub import Answer
 from apifold.server.limiter import SharedLimits, limiter
 from apifold.settings import Settings
 
-_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _COMPRESSIBLE = re.compile(r"text/|application/(.*\+)?(json|xml|yaml|javascript)|image/svg")
 _SMALLEST = 1024
 
 
 def edge(answer: Answer, settings: Settings, limits: SharedLimits | None = None) -> Answer:
-    """The application with everything around it that the settings ask for."""
-    answer = with_request_id(answer, trusting=bool(settings.trusted_proxies), prefix=settings.prefix.rstrip("/"))
+    """The application with everything around it that the settings ask for; itself where they ask for nothing."""
     if settings.rate_limit:
         answer = with_rate_limit(answer, settings.rate_limit, limits or SharedLimits())
     if settings.cors_origins:
         answer = Cors(settings.cors_origins, settings.cors_credentials).around(answer)
     if settings.compression:
         answer = with_compression(answer)
+    if settings.prefix.rstrip("/"):
+        answer = with_prefix(answer, settings.prefix.rstrip("/"))
     if settings.trusted_proxies:
         answer = Forwarded(settings.trusted_proxies).around(answer)
     return answer
 
 
-def with_request_id(answer: Answer, *, trusting: bool, prefix: str) -> Answer:
-    """Gives each request an id, and tells it: `X-Request-Id`.
+def with_prefix(answer: Answer, prefix: str) -> Answer:
+    """Tells the application where clients see it, unless a proxy said so."""
 
-    One that a client sends is only believed behind a trusted proxy.
-    """
-    start = os.urandom(6).hex()
-    numbers = count(1)
+    async def prefixed(request: Request) -> Response:
+        request.prefix = request.prefix or prefix
+        return await answer(request)
 
-    async def identified(request: Request) -> Response:
-        given = request.headers.get("x-request-id") if trusting else None
-        request.id = given if given and _ID.fullmatch(given) else f"{start}-{next(numbers):x}"
-        if prefix and not request.prefix:
-            request.prefix = prefix
-        response = await answer(request)
-        response.headers = (*response.headers, ("X-Request-Id", request.id))
-        return response
-
-    return identified
+    return prefixed
 
 
 def with_rate_limit(answer: Answer, rate: str, limits: SharedLimits) -> Answer:

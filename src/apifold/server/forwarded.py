@@ -11,6 +11,7 @@ from apifold.http import Request, Response
 from apifold.server.hub import Answer
 
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:_]{1,255}")
 
 
@@ -38,8 +39,6 @@ class Forwarded:
         async def forwarded(request: Request) -> Response:
             if self.trusts(request.client):
                 self.apply(request)
-            else:
-                request.headers.pop("x-request-id", None)
             return await answer(request)
 
         return forwarded
@@ -70,10 +69,13 @@ class Forwarded:
             request.scheme = scheme
         host = headers.get("x-forwarded-host", pairs.get("host", "")).rpartition(",")[2].strip()
         if _HOST.fullmatch(host):
-            request.host = host
+            headers["host"] = host
         prefix = headers.get("x-forwarded-prefix", "").strip().rstrip("/")
         if _PREFIX.fullmatch(prefix):
             request.prefix = prefix
+        identifier = headers.get("x-request-id", "")
+        if _ID.fullmatch(identifier):
+            request.id = identifier
 
 
 def _last_element(header: str) -> dict[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import os
+from collections.abc import Callable, Coroutine, Iterator
 from email.utils import formatdate
+from itertools import count
 from typing import Any, Protocol
 
 from apifold.http import Request, Response
@@ -13,12 +15,19 @@ from apifold.settings import Settings
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 """All that the server knows of the application."""
 
+FOREVER = float("inf")
+
 SWEEP_SECONDS = 0.25
 """How often connections are held against their deadlines. One timer for all of them costs less than one for each."""
 
 
 LINGER_SECONDS = 1.0
 """How long a connection at rest may still send a request when its worker stops."""
+
+
+def request_ids() -> Iterator[str]:
+    """Ids for the requests of one process, different from those of any other."""
+    return map(f"{os.urandom(6).hex()}-%x".__mod__, count(1))
 
 
 class Connection(Protocol):
@@ -43,6 +52,11 @@ class Hub:
         answer: the application.
         settings: limits and time-outs.
         loop: the worker's loop.
+
+    Attributes:
+        ids: of requests.
+        head_deadline, body_deadline, idle_deadline: of what begins now, in the loop's time.
+        stamp: the headers that every answer has, up to the request's id.
     """
 
     def __init__(self, answer: Answer, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
@@ -51,8 +65,7 @@ class Hub:
         self.loop = loop
         self.connections: set[Connection] = set()
         self.draining = False
-        self.clock = loop.time()
-        self.date = b""
+        self.ids = request_ids()
         self._timer: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._sweep()
@@ -101,8 +114,13 @@ class Hub:
             self._timer = None
 
     def _sweep(self) -> None:
-        self.clock = now = self.loop.time()
-        self.date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
+        """Work out what all requests of the next moment share, and end what took too long."""
+        now = self.loop.time()
+        settings = self.settings
+        self.head_deadline = now + settings.header_timeout
+        self.body_deadline = now + settings.body_timeout
+        self.idle_deadline = now + settings.idle_timeout
+        self.stamp = f"Date: {formatdate(usegmt=True)}\r\nX-Request-Id: "
         for connection in [one for one in self.connections if one.deadline < now]:
             connection.expire()
         self._timer = self.loop.call_later(SWEEP_SECONDS, self._sweep)

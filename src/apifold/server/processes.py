@@ -38,7 +38,7 @@ def serve(settings: Settings, application: Application) -> None:
     if application.jobs:
         # What is wrong with their database is told now, as with the other settings; each process opens it for itself.
         application.deployment.jobs().close()
-    logs.set_up(settings)
+    application.access_log = logs.set_up(settings)
     listener = bind(settings.listen)
     application.crew.gather()
     if settings.rate_limit:

@@ -3,6 +3,9 @@
 Parsing is llhttp's, in its strict form (RFC 9112). A request is answered where its last byte is read: the
 application is a coroutine that seldom suspends, and is driven in place; when it does suspend, it goes on from the
 callback of what it waits for. Answers leave in the order of their requests.
+
+The way of an ordinary request (small, whole in one segment, answered at once) is kept short on purpose: what is only
+now and then needed stands behind a test that costs nothing.
 """
 
 from __future__ import annotations
@@ -11,27 +14,36 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any, Literal
+from typing import Any
 
 import httptools
 import orjson
 
 from apifold.http import Request, Response, reason
-from apifold.server.hub import Hub
+from apifold.server.heads import head_of
+from apifold.server.hub import FOREVER, Hub
 
 MAX_QUEUED = 32
 """Requests of one connection that wait while one is answered; then no more is read."""
 
-FOREVER = float("inf")
+IDLE, HEAD, BODY = range(3)
+"""What a connection is reading: nothing, a request's head, a request's body."""
 
 log = logging.getLogger("apifold.server")
 
-_STATUS_LINES = {status: f"HTTP/1.1 {status} {reason(status)}\r\n".encode() for status in range(100, 600)}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ONCE = frozenset(("host", "content-length", "content-type", "authorization", "x-auth-token"))
-_NO_LENGTH = frozenset((204, 304))
-
-Phase = Literal["idle", "head", "body", "busy"]
+_BODILESS = frozenset((204, 304))
+_NAMES = {
+    spelling.encode(): name.lower()
+    for name in (
+        "Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Connection",
+        "Content-Length", "Content-Type", "Cookie", "Host", "If-Match", "If-None-Match", "Origin", "Transfer-Encoding",
+        "User-Agent", "X-Auth-Token", "X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id",
+    )
+    for spelling in (name, name.lower())
+}  # fmt: skip
+"""Names of headers by how they are mostly spelled, so that they need not be decoded each time."""
 
 
 class Refusal(Exception):
@@ -58,26 +70,25 @@ class HttpProtocol(asyncio.Protocol):
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.settings = hub.settings
+        self.max_head = hub.settings.max_header_bytes
         self.deadline = FOREVER
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else is called
         self.parser = httptools.HttpRequestParser(self)
-        self.phase: Phase = "idle"
-        self.queue: deque[tuple[Request | Refusal, bool, bool]] = deque()
-        self.running = False
-        self.closing = False
         self.client = ""
         self.scheme = "http"
-        self.stream: asyncio.Task[None] | None = None
-        self.writable: asyncio.Event | None = None
-        self.head_bytes = 0
-        self._new_message()
-
-    def _new_message(self) -> None:
+        self.phase = IDLE
         self.url = b""
         self.headers: dict[str, str] = {}
         self.body: list[bytes] = []
         self.body_bytes = 0
+        self.head_bytes = 0
+        self.segment = 0
         self.refusal: Refusal | None = None
+        self.running = False
+        self.closing = False
+        self.queue: deque[tuple[Request | Refusal, bool, bool]] = deque()
+        self.stream: asyncio.Task[None] | None = None
+        self.writable: asyncio.Event | None = None
 
     # The transport calls these.
 
@@ -91,7 +102,7 @@ class HttpProtocol(asyncio.Protocol):
             self._refuse_now(Refusal(503, "There are too many connections; try again soon."))
             return
         self.hub.connections.add(self)
-        self.deadline = self.hub.clock + self.settings.header_timeout
+        self.deadline = self.hub.head_deadline
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closing = True
@@ -120,13 +131,15 @@ class HttpProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.closing:
             return
-        if self.phase == "idle":
-            self.phase, self.head_bytes = "head", 0
-            self.deadline = self.hub.clock + self.settings.header_timeout
-        if self.phase == "head":
-            self.head_bytes += len(data)
-        elif self.phase == "body":
-            self.deadline = self.hub.clock + self.settings.body_timeout
+        self.segment = len(data)
+        if self.phase == IDLE:
+            self.phase = HEAD
+            self.head_bytes = self.segment
+            self.deadline = self.hub.head_deadline
+        elif self.phase == HEAD:
+            self.head_bytes += self.segment
+        else:
+            self.deadline = self.hub.body_deadline
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -134,86 +147,124 @@ class HttpProtocol(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse(self.refusal or Refusal(400, f"This is not HTTP/1.1: {_said(error)}"))
             return
-        if self.phase == "head" and self.head_bytes > self.settings.max_header_bytes:
-            self._refuse(Refusal(431, f"Request line and headers may have {self.settings.max_header_bytes} bytes."))
+        if self.phase == HEAD and self.head_bytes > self.max_head:
+            self._refuse(self._too_large())
 
     # The parser calls these.
 
-    def on_message_begin(self) -> None:
-        self.phase = "head"
-        self._new_message()
-
     def on_url(self, url: bytes) -> None:
+        self.phase = HEAD
         self.url += url
-        if len(self.url) > self.settings.max_header_bytes:
-            self._stop(414, "The request target is too long.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        headers = self.headers
-        if key not in headers:
-            headers[key] = text
-        elif key in _ONCE:
-            self._stop(400, f"The header {key} stands twice.")
+        key = _NAMES.get(name) or name.decode("latin-1").lower()
+        if key in self.headers:
+            self._repeated(key, value.decode("latin-1"))
         else:
-            headers[key] += ("; " if key == "cookie" else ", ") + text
+            self.headers[key] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         headers = self.headers
+        # A segment may hold several heads, and a head may come in several segments: only then is there a doubt.
+        if (self.head_bytes > self.max_head or self.segment > self.max_head) and self._head_size() > self.max_head:
+            self._stop(self._too_large())
         if "host" not in headers and self.parser.get_http_version() == "1.1":
-            self._stop(400, "The header Host is missing.")
-        size = sum(map(len, headers)) + sum(map(len, headers.values())) + len(self.url)
-        if size > self.settings.max_header_bytes:
-            self._stop(431, f"Request line and headers may have {self.settings.max_header_bytes} bytes.")
-        length = headers.get("content-length")
-        if length is not None and int(length) > self.settings.max_body_bytes:
-            self._stop(413, f"A body may have {self.settings.max_body_bytes} bytes.")
-        if (length and length != "0") or "transfer-encoding" in headers:
-            self.phase = "body"
-            self.deadline = self.hub.clock + self.settings.body_timeout
-            if headers.get("expect", "").lower() == "100-continue" and not self.running:
-                self.transport.write(_CONTINUE)
+            self._stop(Refusal(400, "The header Host is missing."))
+        if "content-length" in headers or "transfer-encoding" in headers:
+            self._expect_body(headers)
 
     def on_body(self, body: bytes) -> None:
         self.body_bytes += len(body)
         if self.body_bytes > self.settings.max_body_bytes:
-            self._stop(413, f"A body may have {self.settings.max_body_bytes} bytes.")
+            self._stop(self._body_too_large())
         self.body.append(body)
 
     def on_message_complete(self) -> None:
         if self.closing:
             return
-        self.phase, self.head_bytes = "idle", 0
-        method = self.parser.get_method().decode("latin-1")
+        parser, url, headers, body = self.parser, self.url, self.headers, b""
+        self.phase, self.head_bytes, self.url, self.headers = IDLE, 0, b"", {}
+        if self.body_bytes:
+            body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
+            self.body, self.body_bytes = [], 0
         try:
-            path, query = _target(self.url)
+            path, query = _target(url)
         except ValueError:
-            self._stop(400, "The request target can't be read.")
-        body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
-        request = Request(method, path, query, self.headers, body, self.client, self.scheme)
-        keep = self.parser.should_keep_alive() and not self.hub.draining
+            self._stop(Refusal(400, "The request target can't be read."))
+        method = parser.get_method().decode("latin-1")
+        request = Request(method, path, query, headers, body, self.client, self.scheme)
+        keep = parser.should_keep_alive() and not self.hub.draining
+        # Only a client that says `Connection: keep-alive`, or is not kept, can be one of HTTP/1.0.
+        old = (not keep or "connection" in headers) and parser.get_http_version() == "1.0"
         if self.running:
-            self._queue(request, keep)
+            self._queue(request, keep, old)
         else:
-            self.deadline = FOREVER
-            self._answer(request, keep, self.parser.get_http_version() == "1.0")
+            self._answer(request, keep, old)
+
+    # What only some requests need.
+
+    def _repeated(self, key: str, text: str) -> None:
+        """A header that stands twice (RFC 9110, 5.3)."""
+        if key in _ONCE:
+            self._stop(Refusal(400, f"The header {key} stands twice."))
+        self.headers[key] += ("; " if key == "cookie" else ", ") + text
+
+    def _expect_body(self, headers: dict[str, str]) -> None:
+        length = headers.get("content-length", "")
+        if length and int(length) > self.settings.max_body_bytes:
+            self._stop(self._body_too_large())
+        if length != "0":
+            self.phase, self.deadline = BODY, self.hub.body_deadline
+            if headers.get("expect", "").lower() == "100-continue" and not self.running:
+                self.transport.write(_CONTINUE)
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
+
+    def _too_large(self) -> Refusal:
+        if len(self.url) > self.max_head:
+            return Refusal(414, f"A request target may have {self.max_head} bytes.")
+        return Refusal(431, f"Request line and headers may have {self.max_head} bytes.")
+
+    def _body_too_large(self) -> Refusal:
+        return Refusal(413, f"A body may have {self.settings.max_body_bytes} bytes.")
 
     # One request after the other.
 
-    def _queue(self, request: Request | Refusal, keep: bool) -> None:
-        self.queue.append((request, keep, self.parser.get_http_version() == "1.0"))
+    def _queue(self, request: Request | Refusal, keep: bool, old: bool) -> None:
+        self.queue.append((request, keep, old))
         if len(self.queue) >= MAX_QUEUED:
             self.transport.pause_reading()
 
     def _answer(self, request: Request, keep: bool, old: bool) -> None:
-        self.running = True
-        _Run(self, request, keep, old).step(None)
+        """Run the application; where it suspends, its answer is sent later."""
+        request.id = next(self.hub.ids)
+        coroutine = self.hub.answer(request)
+        try:
+            waited = coroutine.send(None)
+        except StopIteration as end:
+            response: Response = end.value
+        except Exception:
+            response, keep = _failed(request), False
+        else:
+            self.running, self.deadline = True, FOREVER
+            _Suspended(self, coroutine, request, keep, old).wait(waited)
+            return
+        self.send(request, response, keep, old)
 
-    def _next(self) -> None:
-        """The answer before is out; on to the next request, or rest."""
+    def send_late(self, request: Request, response: Response, keep: bool, old: bool) -> None:
+        """Send what was waited for, then go on with the requests that came in meanwhile."""
+        if self.transport.is_closing():
+            self.running = False
+            return
+        self.send(request, response, keep, old)
+        if not self.stream:
+            self._proceed()
+
+    def _proceed(self) -> None:
+        """What ran is over; on to the next requests, or rest."""
         self.running = False
-        if self.queue:
+        while self.queue and not self.running:
             request, keep, old = self.queue.popleft()
             if len(self.queue) == MAX_QUEUED // 2:
                 self.transport.resume_reading()
@@ -221,48 +272,49 @@ class HttpProtocol(asyncio.Protocol):
                 self._refuse_now(request)
             else:
                 self._answer(request, keep, old)
-        elif self.closing or self.hub.draining:
-            self._close()
-        else:
-            self.deadline = self.hub.clock + self._patience()
-
-    def _patience(self) -> float:
-        """How long the client may take for what comes next."""
-        if self.phase == "idle":
-            return self.settings.idle_timeout
-        return self.settings.header_timeout if self.phase == "head" else self.settings.body_timeout
+        if not self.running:
+            if self.closing or self.hub.draining:
+                self._close()
+            elif self.phase != IDLE:
+                self.deadline = self.hub.head_deadline if self.phase == HEAD else self.hub.body_deadline
 
     def send(self, request: Request, response: Response, keep: bool, old: bool) -> None:
         """Write a response, at once or piece by piece."""
-        keep = keep and not self.hub.draining and (not self.closing or bool(self.queue))
-        if self.transport.is_closing():
-            self.running = False
+        hub, body = self.hub, response.body
+        if hub.draining or (self.closing and not self.queue):
+            keep = False
+        if not isinstance(body, bytes):
+            self._begin_stream(request, response, body, keep, old)
             return
-        body = response.body
-        if isinstance(body, bytes):
-            length = b"" if response.status in _NO_LENGTH else b"Content-Length: %d\r\n" % len(body)
-            head = self._head(response, keep, length, old)
-            self.transport.write(head if request.method == "HEAD" or response.status in _NO_LENGTH else head + body)
-            self._sent(keep)
-        elif request.method == "HEAD":
-            self.transport.write(self._head(response, keep, b"", old))
-            self._sent(keep)
-        else:
-            self.stream = self.hub.loop.create_task(self._stream(response, body, keep and not old, old))
-
-    def _sent(self, keep: bool) -> None:
+        length = "" if response.status in _BODILESS else f"Content-Length: {len(body)}\r\n"
+        connection = _connection(keep, old)
+        head = f"{head_of(response)}{length}{hub.stamp}{request.id}\r\n{connection}\r\n".encode("latin-1")
+        self.transport.write(head + body if length and request.method != "HEAD" else head)
         if keep:
-            self._next()
+            self.deadline = hub.idle_deadline
         else:
-            self.running = False
             self._close()
 
-    async def _stream(self, response: Response, body: AsyncIterator[bytes], keep: bool, old: bool) -> None:
-        sized = response.header("content-length") is not None
-        chunked = not sized and not old
+    def _begin_stream(
+        self, request: Request, response: Response, body: AsyncIterator[bytes], keep: bool, old: bool
+    ) -> None:
+        chunked = response.header("content-length") is None and not old
+        keep = keep and not old
+        framing = "Transfer-Encoding: chunked\r\n" if chunked and request.method != "HEAD" else ""
+        connection = _connection(keep, old)
+        head = f"{head_of(response)}{framing}{self.hub.stamp}{request.id}\r\n{connection}\r\n".encode("latin-1")
+        self.transport.write(head)
+        if request.method != "HEAD":
+            self.running, self.deadline = True, FOREVER
+            self.stream = self.hub.loop.create_task(self._stream(body, chunked, keep))
+        elif keep:
+            self.deadline = self.hub.idle_deadline
+        else:
+            self._close()
+
+    async def _stream(self, body: AsyncIterator[bytes], chunked: bool, keep: bool) -> None:
         whole = False
         try:
-            self.transport.write(self._head(response, keep, b"Transfer-Encoding: chunked\r\n" if chunked else b"", old))
             async for piece in body:
                 if piece:
                     self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
@@ -280,22 +332,14 @@ class HttpProtocol(asyncio.Protocol):
             close = getattr(body, "aclose", None)
             if close:
                 await close()
-            if whole:
-                self._sent(keep)
-            else:
+            if not whole:
                 self.running = False
                 self.transport.abort()
-
-    def _head(self, response: Response, keep: bool, length: bytes, old: bool) -> bytes:
-        lines = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
-        if lines.count("\n") != len(response.headers) or lines.count("\r") != len(response.headers):
-            log.error("a header holds a line break; it is left out: %r", response.headers)
-            lines = "".join(
-                [f"{name}: {value}\r\n" for name, value in response.headers if not set("\r\n") & set(f"{name}{value}")]
-            )
-        connection = b"Connection: keep-alive\r\n" if old and keep else b"" if keep else b"Connection: close\r\n"
-        status = _STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} Unknown\r\n".encode()
-        return b"".join((status, lines.encode("latin-1", "replace"), length, self.hub.date, connection, b"\r\n"))
+            elif keep:
+                self.deadline = self.hub.idle_deadline
+                self._proceed()
+            else:
+                self._close()
 
     # Ends.
 
@@ -305,15 +349,15 @@ class HttpProtocol(asyncio.Protocol):
         if not self.running and not self.queue:
             self._close()
 
-    def _stop(self, status: int, detail: str) -> None:
+    def _stop(self, refusal: Refusal) -> None:
         """Called by the parser's callbacks: stops the parser, which then has `refusal` answered."""
-        self.refusal = Refusal(status, detail)
-        raise self.refusal
+        self.refusal = refusal
+        raise refusal
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer with a refusal once everything before it is answered, then close."""
         if self.running:
-            self._queue(refusal, keep=False)
+            self._queue(refusal, False, False)
             self.transport.pause_reading()
         else:
             self._refuse_now(refusal)
@@ -321,14 +365,15 @@ class HttpProtocol(asyncio.Protocol):
     def _refuse_now(self, refusal: Refusal) -> None:
         self.closing = True
         if not self.transport.is_closing():
-            response = refusal.response()
-            length = b"Content-Length: %d\r\n" % len(response.body)  # type: ignore[arg-type]  # a refusal's body is bytes
-            self.transport.write(self._head(response, False, length, False) + response.body)  # type: ignore[operator]  # as above
-        self._close()
+            unread = Request("", "/")
+            unread.id = next(self.hub.ids)
+            self.send(unread, refusal.response(), False, False)
 
     def _close(self) -> None:
+        self.running = False
         self.closing = True
         self.deadline = FOREVER
+        self.queue.clear()
         self.transport.close()
 
     # The hub calls these.
@@ -338,14 +383,14 @@ class HttpProtocol(asyncio.Protocol):
         self.deadline = FOREVER
         if self.running:
             return
-        if self.phase == "idle":
+        if self.phase == IDLE:
             self._close()
         else:
             self._refuse(Refusal(408, "The request did not come in time."))
 
     def drain(self) -> None:
         """Finish what runs, then close."""
-        if not self.running and not self.queue and self.phase == "idle":
+        if not self.running and not self.queue and self.phase == IDLE:
             self._close()
 
     def abort(self) -> None:
@@ -353,35 +398,52 @@ class HttpProtocol(asyncio.Protocol):
         self.transport.abort()
 
 
-class _Run:
-    """Drives the application's coroutine for one request, without a task."""
+class _Suspended:
+    """Drives an application's coroutine that waits for something, without a task."""
 
     __slots__ = ("coroutine", "keep", "old", "protocol", "request")
 
-    def __init__(self, protocol: HttpProtocol, request: Request, keep: bool, old: bool) -> None:
+    def __init__(
+        self, protocol: HttpProtocol, coroutine: Coroutine[Any, Any, Response], request: Request, keep: bool, old: bool
+    ) -> None:
         self.protocol = protocol
+        self.coroutine = coroutine
         self.request = request
         self.keep = keep
         self.old = old
-        self.coroutine: Coroutine[Any, Any, Response] = protocol.hub.answer(request)
+
+    def wait(self, waited: Any) -> None:
+        """Go on when that is done."""
+        if waited is None:
+            self.protocol.hub.loop.call_soon(self.step, None)
+        else:
+            # What `asyncio.Task` does with a future that is awaited in it.
+            waited._asyncio_future_blocking = False
+            waited.add_done_callback(self.step)
 
     def step(self, _: Any) -> None:
-        """Run until the coroutine ends or waits; then go on when what it waits for is done."""
+        """Run until the coroutine ends or waits again."""
         try:
             waited = self.coroutine.send(None)
         except StopIteration as end:
-            self.protocol.send(self.request, end.value, self.keep, self.old)
+            self.protocol.send_late(self.request, end.value, self.keep, self.old)
         except Exception:
-            log.exception("request %s failed outside of its application", self.request.id)
-            failure = Refusal(500, "Something went wrong here.").response()
-            self.protocol.send(self.request, failure, False, self.old)
+            self.protocol.send_late(self.request, _failed(self.request), False, self.old)
         else:
-            if waited is None:
-                self.protocol.hub.loop.call_soon(self.step, None)
-            else:
-                # What `asyncio.Task` does with a future that is awaited in it.
-                waited._asyncio_future_blocking = False
-                waited.add_done_callback(self.step)
+            self.wait(waited)
+
+
+def _failed(request: Request) -> Response:
+    """The answer to a request whose application failed; called where the exception is handled."""
+    log.exception("request %s failed outside of its application", request.id)
+    return Refusal(500, "Something went wrong here.").response()
+
+
+def _connection(keep: bool, old: bool) -> str:
+    """The `Connection` line, where one is needed (RFC 9112, 9.3)."""
+    if keep:
+        return "Connection: keep-alive\r\n" if old else ""
+    return "Connection: close\r\n"
 
 
 def _target(url: bytes) -> tuple[str, str]:
@@ -391,7 +453,7 @@ def _target(url: bytes) -> tuple[str, str]:
         ValueError: it is in neither.
     """
     text = url.decode("ascii")
-    if not text.startswith("/"):
+    if text[:1] != "/":
         scheme, mark, rest = text.partition("://")
         if not mark or scheme.lower() not in ("http", "https"):
             if text == "*":
@@ -399,7 +461,9 @@ def _target(url: bytes) -> tuple[str, str]:
             raise ValueError(text)
         slash = rest.find("/")
         text = rest[slash:] if slash >= 0 else "/"
-    path, _, query = text.partition("#")[0].partition("?")
+    if "#" in text:
+        text = text.partition("#")[0]
+    path, _, query = text.partition("?")
     return path, query
 
 

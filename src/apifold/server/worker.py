@@ -67,7 +67,7 @@ class ApifoldWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 )
             await application.stop()
             sys.exit(BOOT_ERROR)
-        hub = Hub(edge(application.answer, settings, application.limits), settings, loop)
+        hub = Hub(edge(application.running.answer, settings, application.limits), settings, loop)
         context = tls_context(settings)
         servers = [
             await loop.create_server(lambda: HttpProtocol(hub), sock=sock.sock, ssl=context, backlog=2048)
