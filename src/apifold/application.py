@@ -145,8 +145,8 @@ class Application:
         assert self._running is not None
         return self._running
 
-    def answer(self, request: Request) -> Coroutine[Any, Any, Response]:
-        """The response to a request, once it is awaited."""
+    def answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """The response to a request; a coroutine that gives it where that takes time."""
         return self.running.answer(request)
 
     def builder(self) -> Builder:

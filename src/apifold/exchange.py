@@ -53,6 +53,7 @@ class Exchange(msgspec.Struct, eq=False):
 
     Attributes:
         request: as it came in.
+        began: when, by `time.perf_counter`.
         api: the API that was found, or None.
         endpoint: the operation that was matched, or None.
         captured: the values of the path's variables, as sent.
@@ -63,6 +64,7 @@ class Exchange(msgspec.Struct, eq=False):
     """
 
     request: Request
+    began: float = 0.0
     api: Any = None
     endpoint: Any = None
     captured: Sequence[str] = ()

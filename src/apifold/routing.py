@@ -64,8 +64,8 @@ class Table(Generic[T]):
         if "{" not in template:
             self.static[template] = node.methods
 
-    def find(self, path: str, segments: Sequence[str], method: str) -> tuple[T, Sequence[str]] | frozenset[str]:
-        """The target for a path and method with the values of its variables, or the methods that there are.
+    def find(self, path: str, segments: Sequence[str], method: str) -> tuple[T, Sequence[str]] | None:
+        """The target for a path and method with the values of its variables, or None where there is none.
 
         Args:
             path: the path as sent, for the static look-up.
@@ -75,22 +75,7 @@ class Table(Generic[T]):
         methods = self.static.get(path)
         if methods is not None and method in methods:
             return methods[method], ()
-        straight = self._straight(segments, method)
-        if straight is not None:
-            return straight
-        allowed: set[str] = set()
-        found = _search(self.root, segments, 0, method, allowed)
-        if found is None and method == "HEAD":
-            found = _search(self.root, segments, 0, "GET", allowed)
-        if found is not None:
-            found[1].reverse()
-            return found
-        if "GET" in allowed:
-            allowed.add("HEAD")
-        return frozenset(allowed)
-
-    def _straight(self, segments: Sequence[str], method: str) -> tuple[T, Sequence[str]] | None:
-        """What the best step at each segment leads to, if that is anything: so it is for nearly every request."""
+        # Nearly always the best step at each segment leads to the target; only where it does not, all are tried.
         node = self.root
         captured: list[str] = []
         for segment in segments:
@@ -98,11 +83,26 @@ class Table(Generic[T]):
             if child is None:
                 child = node.variable
                 if child is None or node.mixed or not segment:
-                    return None
+                    return self._searched(segments, method)
                 captured.append(segment)
             node = child
-        target = node.methods.get(method)
-        return None if target is None else (target, captured)
+        if method in node.methods:
+            return node.methods[method], captured
+        return self._searched(segments, method)
+
+    def methods(self, segments: Sequence[str]) -> frozenset[str]:
+        """The methods that a path has."""
+        allowed: set[str] = set()
+        _search(self.root, segments, 0, "", allowed)
+        return frozenset(allowed | {"HEAD"} if "GET" in allowed else allowed)
+
+    def _searched(self, segments: Sequence[str], method: str) -> tuple[T, Sequence[str]] | None:
+        found = _search(self.root, segments, 0, method, set())
+        if found is None and method == "HEAD":
+            found = _search(self.root, segments, 0, "GET", set())
+        if found is not None:
+            found[1].reverse()
+        return found
 
 
 def _child(node: Node[Any], segment: str, *, rest: bool) -> Node[Any]:

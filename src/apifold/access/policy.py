@@ -46,6 +46,10 @@ class Policy:
     Args:
         rules: texts (or lists of lists) by name.
 
+    Attributes:
+        names: of the rules, in their order.
+        reads: what the rules ask of their targets.
+
     Raises:
         PolicyErrors: every rule that can't be used, with its reason.
     """
@@ -54,6 +58,7 @@ class Policy:
         self.names = tuple(sorted(rules))
         compiler = _Compiler(rules)
         self._rules = {name: compiler.rule(name) for name in rules}
+        self.reads = frozenset(compiler.reads)
         if compiler.errors:
             raise PolicyErrors(compiler.errors)
 
@@ -147,6 +152,7 @@ class _Compiler:
         self.known = {"rules": self.done, "value": _value, "filled": _filled, "names": _names}
         self.open: list[str] = []
         self.errors: dict[str, str] = {}
+        self.reads: set[str] = set()
 
     def rule(self, name: str) -> Rule:
         if name in self.done:
@@ -176,6 +182,8 @@ class _Compiler:
             raise PolicyError("a rule is text, or a list of lists of checks")
         if not text.strip():
             return "True"
+        for name in _TEMPLATE.findall(text):
+            self.reads |= {name, name.partition(".")[0]}
         tokens = list(_tokens(text))
         expression, rest = self._or(tokens)
         if rest:

@@ -358,7 +358,8 @@ def _reading(beside: _Bound) -> Callable[[Exchange], Awaitable[Result]]:
         request = exchange.request
         inner = Exchange(Request("GET", request.path, "", request.headers))
         inner.api, inner.endpoint, inner.caller = exchange.api, exchange.endpoint, exchange.caller
-        inner.arguments, _ = beside.reader.read(inner.request, exchange.captured[: len(captures)])
+        inner.captured = exchange.captured[: len(captures)]
+        beside.reader.read(inner)
         return await proceed(inner)
 
     return read

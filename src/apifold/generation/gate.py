@@ -7,7 +7,7 @@ from apifold.access.method import Method
 from apifold.access.policy import Policy, Rule
 from apifold.description import Description, Operation
 from apifold.errors import DescriptionError, DescriptionErrors
-from apifold.pipeline.endpoint import Gate
+from apifold.pipeline.gate import Gate
 from apifold.routing import PLACEHOLDER
 
 
@@ -23,8 +23,9 @@ def compile_gate(description: Description, operation: Operation, method: Method,
     """
     extension = operation.extension
     rule = None if extension.public else _rule(description, operation, policy)
-    captures = tuple(PLACEHOLDER.findall(operation.path))
-    return Gate(captures, method, _security(description, operation), extension.public, rule, extension.policy)
+    names = PLACEHOLDER.findall(operation.path)
+    reads = tuple((name, index) for index, name in enumerate(names) if policy and name in policy.reads)
+    return Gate(method, _security(description, operation), extension.public, rule, extension.policy, reads)
 
 
 def _rule(description: Description, operation: Operation, policy: Policy | None) -> Rule | None:

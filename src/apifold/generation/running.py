@@ -33,8 +33,8 @@ class Running:
         self.generation = first
         self._tell(first, seconds)
 
-    def answer(self, request: Request) -> Coroutine[Any, Any, Response]:
-        """The response to a request, on the generation that is in place when it begins."""
+    def answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """The response to a request, on the generation in place when it begins; a coroutine where that takes time."""
         return handle(self.generation.site, request, self.observers)
 
     async def follow(self, watch: Watch, swapped: Callable[[], None]) -> None:

@@ -6,29 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apifold.access.credentials import Security
-from apifold.access.method import Method
-from apifold.access.policy import Rule
 from apifold.exchange import Call
 from apifold.pipeline.dialects import Dialect
+from apifold.pipeline.gate import Gate
 from apifold.pipeline.reader import Reader
 from apifold.pipeline.writer import Writer
 from apifold.routing import Table
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Who may come in: where the credential stands, who checks it, which rule decides.
-
-    `captures`: names of the path's variables, in the order of the path; rules may ask for their values.
-    """
-
-    captures: tuple[str, ...]
-    method: Method
-    security: Security
-    public: bool
-    rule: Rule | None
-    rule_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,59 +1,59 @@
-"""The line of a request. It reads from top to bottom and never grows: a new ability is a field of the endpoint."""
+"""The line of a request. It reads from top to bottom and never grows: a new ability is a field of the endpoint.
+
+A request that waits for nothing is answered by plain calls; one that waits (for its caller to be identified, for its
+handler) goes on in a coroutine from there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from time import perf_counter
+from typing import Any
 
-from apifold.errors import Broken, Denied, Fault, MethodNotAllowed, NotFound, Unauthenticated
-from apifold.exchange import NOBODY, Caller, Exchange, Result
+from apifold.errors import Broken, Fault, MethodNotAllowed, NotFound
+from apifold.exchange import Exchange, Result
 from apifold.http import Request, Response
 from apifold.observe.events import Crashed, Observers, WouldRefuse
-from apifold.pipeline.endpoint import Api, Endpoint, Gate, Site
-
-_NO_SCOPES: frozenset[str] = frozenset()
+from apifold.pipeline.endpoint import Api, Endpoint, Site
 
 
-async def handle(site: Site, request: Request, observers: Observers) -> Response:
-    """The response to a request, whatever happens on the way.
-
-    Each stage adds what it found to the exchange.
+def handle(site: Site, request: Request, observers: Observers) -> Response | Coroutine[Any, Any, Response]:
+    """The response to a request, whatever happens on the way; a coroutine that gives it where that takes time.
 
     Args:
         site: what is served; a request finishes on the site it began with.
         observers: are told what happened.
     """
-    began = perf_counter()
-    exchange = Exchange(request)
+    exchange = Exchange(request, perf_counter())
     try:
         segments = request.segments
         api = exchange.api = find(site, segments)
-        endpoint, captured = match(api, request, segments)
-        exchange.endpoint, exchange.captured = endpoint, captured
-        exchange.media = endpoint.writer.negotiate(request.headers.get("accept"))
-        caller, scopes = identify(endpoint.gate, request)
-        exchange.caller = caller if isinstance(caller, Caller) else await caller
-        permit(endpoint.gate, exchange.caller, scopes, captured)
-        exchange.arguments, problems = endpoint.reader.read(request, captured)
-        if problems:
-            observers.tell(WouldRefuse(exchange, "request", problems))
-        result = endpoint.call(exchange)
+        exchange.endpoint, exchange.captured = match(api, request, segments)
+        waiting = exchange.endpoint.gate.admit(exchange)
+        if waiting is not None:
+            return _later(site, exchange, observers, waiting)
+        result = call(exchange, observers)
+        if not isinstance(result, Result):
+            return _later(site, exchange, observers, result)
+        response = finish(exchange, result, observers)
+    except Exception as error:  # even a handler's own mistake must not reach the client, nor end the worker
+        response = failed(site, exchange, error, observers)
+    seconds = perf_counter() - exchange.began
+    for tell in observers.answered:
+        tell(exchange, response, seconds)
+    return response
+
+
+async def _later(site: Site, exchange: Exchange, observers: Observers, waiting: Awaitable[Result | None]) -> Response:
+    """The rest of the line, from where it had to wait: for the caller to be admitted, or for the result."""
+    try:
+        result = await waiting or call(exchange, observers)
         if not isinstance(result, Result):
             result = await result
-        response = endpoint.writer.render(result, exchange.media)
-        problems = endpoint.writer.refuse(result, response)
-        if problems:
-            observers.tell(WouldRefuse(exchange, "response", problems))
-    except Fault as fault:
-        if isinstance(fault, Broken):
-            observers.tell(Crashed(exchange, fault))
-        response = (exchange.api or site).dialect.render(fault, request)
-    except Exception as error:  # a handler's own mistake must not reach the client, nor end the worker
-        observers.tell(Crashed(exchange, error))
-        known_as = f" The log knows it as {request.id}." if request.id else ""
-        broken = Broken(f"Something went wrong here.{known_as}")
-        response = (exchange.api or site).dialect.render(broken, request)
-    seconds = perf_counter() - began
+        response = finish(exchange, result, observers)
+    except Exception as error:  # as above
+        response = failed(site, exchange, error, observers)
+    seconds = perf_counter() - exchange.began
     for tell in observers.answered:
         tell(exchange, response, seconds)
     return response
@@ -79,42 +79,47 @@ def match(api: Api, request: Request, segments: list[str]) -> tuple[Endpoint, Se
         MethodNotAllowed: the path has other methods.
     """
     found = api.table.find(request.path, segments, request.method)
-    if isinstance(found, frozenset):
-        if found:
-            raise MethodNotAllowed(found)
-        raise NotFound("Nothing is served at this path.")
+    if found is None:
+        allowed = api.table.methods(segments)
+        raise MethodNotAllowed(allowed) if allowed else NotFound("Nothing is served at this path.")
     return found
 
 
-def identify(gate: Gate, request: Request) -> tuple[Caller | Awaitable[Caller], frozenset[str]]:
-    """Who is asking, and the scopes that the description asks of whoever comes in this way.
+def call(exchange: Exchange, observers: Observers) -> Result | Awaitable[Result]:
+    """What the binding answers to a request that is as it should be.
 
     Raises:
-        Unauthenticated: nobody, where somebody is needed; or somebody who can't prove it.
+        Fault: the request breaks its contract, or the binding says so.
     """
-    for alternative in gate.security.alternatives:
-        credential = alternative.find(request)
-        if credential:
-            return gate.method.identify(credential), alternative.scopes
-    if gate.method.open:
-        return gate.method.identify(""), _NO_SCOPES
-    if gate.public or gate.security.optional:
-        return NOBODY, _NO_SCOPES
-    raise Unauthenticated(challenge=gate.method.challenge)
+    endpoint: Endpoint = exchange.endpoint
+    exchange.media = endpoint.writer.negotiate(exchange.request.headers.get("accept"))
+    problems = endpoint.reader.read(exchange)
+    if problems:
+        observers.tell(WouldRefuse(exchange, "request", problems))
+    return endpoint.call(exchange)
 
 
-def permit(gate: Gate, caller: Caller, scopes: frozenset[str], captured: Sequence[str]) -> None:
-    """Whether the scopes and the rule that the description names let the caller do this.
+def finish(exchange: Exchange, result: Result, observers: Observers) -> Response:
+    """The response that a result is.
 
     Raises:
-        Denied: it does not.
+        Broken: it is not what the description promises, and the mode is `reject`.
     """
-    if scopes and not scopes <= caller.scopes and not gate.method.open:
-        raise Denied(f"This needs the scope {', '.join(sorted(scopes - caller.scopes))}.")
-    if gate.rule is None:
-        return
-    target = {"project_id": caller.project, "user_id": caller.user}
-    if captured:
-        target.update(zip(gate.captures, captured, strict=True))
-    if not gate.rule(caller, target):
-        raise Denied("You are not allowed to do this.")
+    writer = exchange.endpoint.writer
+    response: Response = writer.render(result, exchange.media)
+    if writer.mode != "off":
+        problems = writer.refuse(result, response)
+        if problems:
+            observers.tell(WouldRefuse(exchange, "response", problems))
+    return response
+
+
+def failed(site: Site, exchange: Exchange, error: Exception, observers: Observers) -> Response:
+    """The response that a fault is; any other exception is our own mistake."""
+    if not isinstance(error, Fault):
+        observers.tell(Crashed(exchange, error))
+        known_as = f" The log knows it as {exchange.request.id}." if exchange.request.id else ""
+        error = Broken(f"Something went wrong here.{known_as}")
+    elif isinstance(error, Broken):
+        observers.tell(Crashed(exchange, error))
+    return (exchange.api or site).dialect.render(error, exchange.request)

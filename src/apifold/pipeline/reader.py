@@ -9,7 +9,8 @@ from typing import Any
 from apifold.bindings.names import argument_name
 from apifold.description import Description, Operation, Parameter
 from apifold.errors import Invalid, Problem, TooLarge, UnsupportedMedia
-from apifold.http import Request, matches, media_type
+from apifold.exchange import Exchange
+from apifold.http import matches, media_type
 from apifold.http.fields import Fields, parse_cookies, parse_query
 from apifold.pipeline.bodies import Decode, decoder, without_files
 from apifold.routing import PLACEHOLDER
@@ -48,8 +49,8 @@ class Content:
     has_files: bool
 
 
-Step = Callable[[Request, Sequence[str], dict[str, Any], list[Problem]], None]
-"""Reads one part of a request: from the request and the values of the path's variables, into arguments and problems."""
+Step = Callable[[Exchange, list[Problem]], None]
+"""Reads one part of a request: from the exchange into its arguments, and into problems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +65,27 @@ class Reader:
     steps: tuple[Step, ...]
     mode: Mode
 
-    def read(self, request: Request, captured: Sequence[str]) -> tuple[dict[str, Any], Sequence[Problem]]:
-        """The arguments of a request, and what is wrong with it where that is only to be logged.
+    def read(self, exchange: Exchange) -> Sequence[Problem]:
+        """Fill the arguments of an exchange; tell what is wrong with it where that is only to be logged.
 
         Raises:
             Invalid: it breaks the contract and the mode is `reject`; it tells every breach.
             Malformed: it can't be read at all.
             UnsupportedMedia, TooLarge: the body is of a kind or size that is not taken.
         """
-        arguments: dict[str, Any] = {}
         problems: list[Problem] = []
         for step in self.steps:
-            step(request, captured, arguments, problems)
+            step(exchange, problems)
         if problems and self.mode == "reject":
             raise Invalid("The request breaks its contract.", problems[:MAX_PROBLEMS])
-        return arguments, problems if self.mode == "log" else ()
+        return problems if self.mode == "log" else ()
 
 
 def _path_step(places: tuple[tuple[int, Input], ...]) -> Step:
     """The path's variables, each with its place among those that were captured."""
 
-    def read(request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]) -> None:
+    def read(exchange: Exchange, problems: list[Problem]) -> None:
+        captured, arguments = exchange.captured, exchange.arguments
         for index, one in places:
             text = captured[index]
             value = one.scalar(text) if one.scalar else one.coerce({one.name: [text]})
@@ -98,9 +99,9 @@ def _path_step(places: tuple[tuple[int, Input], ...]) -> Step:
 def _query_step(inputs: tuple[Input, ...], known: frozenset[str] | None, deep: tuple[str, ...]) -> Step:
     """The query's parameters; `known` are the names that it may have, None where it may have any."""
 
-    def read(request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]) -> None:
-        fields = parse_query(request.query)
-        _take(inputs, fields, arguments, problems)
+    def read(exchange: Exchange, problems: list[Problem]) -> None:
+        fields = parse_query(exchange.request.query)
+        _take(inputs, fields, exchange.arguments, problems)
         if known is not None and not fields.keys() <= known:
             problems += [
                 Problem("query", f"/{name}", "is not a known parameter")
@@ -114,15 +115,16 @@ def _query_step(inputs: tuple[Input, ...], known: frozenset[str] | None, deep: t
 def _querystring_step(one: Input, decode: Decode) -> Step:
     """The parameter that is the whole query (OpenAPI 3.2, 4.12)."""
 
-    def read(request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]) -> None:
-        if not request.query:
+    def read(exchange: Exchange, problems: list[Problem]) -> None:
+        query = exchange.request.query
+        if not query:
             if one.required:
                 problems.append(Problem("query", "", "is missing"))
             return
-        value = decode(request.query.encode(), "")
+        value = decode(query.encode(), "")
         if one.checker is not None:
             problems += one.checker.problems(value, "query")
-        arguments[one.argument] = value
+        exchange.arguments[one.argument] = value
 
     return read
 
@@ -130,16 +132,18 @@ def _querystring_step(one: Input, decode: Decode) -> Step:
 def _header_step(inputs: tuple[Input, ...]) -> Step:
     names = tuple(one.name.lower() for one in inputs)
 
-    def read(request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]) -> None:
-        headers = request.headers
-        _take(inputs, {name: [headers[name]] for name in names if name in headers}, arguments, problems)
+    def read(exchange: Exchange, problems: list[Problem]) -> None:
+        headers = exchange.request.headers
+        fields = {name: [headers[name]] for name in names if name in headers}
+        _take(inputs, fields, exchange.arguments, problems)
 
     return read
 
 
 def _cookie_step(inputs: tuple[Input, ...]) -> Step:
-    def read(request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]) -> None:
-        _take(inputs, parse_cookies(request.headers.get("cookie", "")), arguments, problems)
+    def read(exchange: Exchange, problems: list[Problem]) -> None:
+        fields = parse_cookies(exchange.request.headers.get("cookie", ""))
+        _take(inputs, fields, exchange.arguments, problems)
 
     return read
 
@@ -152,9 +156,8 @@ class _Body:
     required: bool
     max_bytes: int
 
-    def read(
-        self, request: Request, captured: Sequence[str], arguments: dict[str, Any], problems: list[Problem]
-    ) -> None:
+    def read(self, exchange: Exchange, problems: list[Problem]) -> None:
+        request = exchange.request
         raw = request.body
         if not raw:
             if self.required:
@@ -171,7 +174,7 @@ class _Body:
             judged = without_files(value) if content.has_files else value
             if not content.checker.accepts(judged):
                 problems += content.checker.problems(judged, "body")
-        arguments["body"] = value
+        exchange.arguments["body"] = value
 
     def _content(self, kind: str) -> Content:
         """How a body of a media type is read.

@@ -10,7 +10,7 @@ from apifold.errors import TooLarge
 from apifold.http import Request, Response
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.server.edge import edge
-from apifold.server.hub import Answer, request_ids
+from apifold.server.hub import Answer, awaited, request_ids
 from apifold.settings import Settings
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -84,7 +84,7 @@ async def _http(request: Request, answer: Answer, settings: Settings, receive: R
         response.headers = (*response.headers, ("Connection", "close"))
     else:
         request.body = body
-        response = await answer(request)
+        response = await awaited(answer(request))
     await _send(request, response, send)
 
 

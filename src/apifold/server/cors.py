@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from apifold.http import Request, Response
-from apifold.server.hub import Answer
+from apifold.server.hub import Answer, awaited
 
 MAX_AGE = "600"
 """Seconds that a browser may remember a preflight."""
@@ -31,11 +31,11 @@ class Cors:
         async def cors(request: Request) -> Response:
             origin = request.headers.get("origin")
             if origin is None:
-                return await answer(request)
+                return await awaited(answer(request))
             allowed = self._allowed(origin)
             if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
                 return Response(204, b"", (*self._preflight(request), *allowed) if allowed else (("Vary", "Origin"),))
-            response = await answer(request)
+            response = await awaited(answer(request))
             return Response(
                 response.status,
                 response.body,

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+from collections.abc import Coroutine
+from typing import Any
 
 from apifold.errors import Limited
 from apifold.http import Request, Response, takes_gzip
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.server.cors import Cors
 from apifold.server.forwarded import Forwarded
-from apifold.server.hub import Answer
+from apifold.server.hub import Answer, awaited
 from apifold.server.limiter import SharedLimits, limiter
 from apifold.settings import Settings
 
@@ -40,9 +42,9 @@ def edge(answer: Answer, settings: Settings, limits: SharedLimits | None = None)
 def with_prefix(answer: Answer, prefix: str) -> Answer:
     """Tells the application where clients see it, unless a proxy said so."""
 
-    async def prefixed(request: Request) -> Response:
+    def prefixed(request: Request) -> Response | Coroutine[Any, Any, Response]:
         request.prefix = request.prefix or prefix
-        return await answer(request)
+        return answer(request)
 
     return prefixed
 
@@ -52,12 +54,12 @@ def with_rate_limit(answer: Answer, rate: str, limits: SharedLimits) -> Answer:
     check = limiter(rate, limits)
     dialect = ProblemDialect()
 
-    async def limited(request: Request) -> Response:
+    def limited(request: Request) -> Response | Coroutine[Any, Any, Response]:
         try:
             check(request)
         except Limited as fault:
             return dialect.render(fault, request)
-        return await answer(request)
+        return answer(request)
 
     return limited
 
@@ -66,7 +68,7 @@ def with_compression(answer: Answer) -> Answer:
     """Sends larger answers compressed to clients that take gzip (RFC 9110, 8.4.1.3)."""
 
     async def compressed(request: Request) -> Response:
-        response = await answer(request)
+        response = await awaited(answer(request))
         body = response.body
         if not isinstance(body, bytes) or len(body) < _SMALLEST or response.header("content-encoding"):
             return response

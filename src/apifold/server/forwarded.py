@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 from apifold.errors import SettingsError
 from apifold.http import Request, Response
@@ -36,10 +37,10 @@ class Forwarded:
     def around(self, answer: Answer) -> Answer:
         """The application, told of the client rather than of the proxy."""
 
-        async def forwarded(request: Request) -> Response:
+        def forwarded(request: Request) -> Response | Coroutine[Any, Any, Response]:
             if self.trusts(request.client):
                 self.apply(request)
-            return await answer(request)
+            return answer(request)
 
         return forwarded
 

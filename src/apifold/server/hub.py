@@ -12,8 +12,14 @@ from typing import Any, Protocol
 from apifold.http import Request, Response
 from apifold.settings import Settings
 
-Answer = Callable[[Request], Coroutine[Any, Any, Response]]
-"""All that the server knows of the application."""
+Answer = Callable[[Request], Response | Coroutine[Any, Any, Response]]
+"""All that the server knows of the application: it answers at once, or with a coroutine where that takes time."""
+
+
+async def awaited(answered: Response | Coroutine[Any, Any, Response]) -> Response:
+    """The response, whichever way it comes."""
+    return answered if isinstance(answered, Response) else await answered
+
 
 FOREVER = float("inf")
 

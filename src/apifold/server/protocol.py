@@ -1,8 +1,8 @@
 """HTTP/1.1 on a socket: bytes to requests, responses to bytes, and nothing that a client can do to hang us.
 
 Parsing is llhttp's, in its strict form (RFC 9112). A request is answered where its last byte is read: the
-application is a coroutine that seldom suspends, and is driven in place; when it does suspend, it goes on from the
-callback of what it waits for. Answers leave in the order of their requests.
+application mostly answers with a plain call; where it answers with a coroutine, that is driven in place, and goes on
+from the callback of what it waits for. Answers leave in the order of their requests.
 
 The way of an ordinary request (small, whole in one segment, answered at once) is kept short on purpose: what is only
 now and then needed stands behind a test that costs nothing.
@@ -239,18 +239,15 @@ class HttpProtocol(asyncio.Protocol):
     def _answer(self, request: Request, keep: bool, old: bool) -> None:
         """Run the application; where it suspends, its answer is sent later."""
         request.id = next(self.hub.ids)
-        coroutine = self.hub.answer(request)
         try:
-            waited = coroutine.send(None)
-        except StopIteration as end:
-            response: Response = end.value
+            response = self.hub.answer(request)
         except Exception:
             response, keep = _failed(request), False
+        if isinstance(response, Response):
+            self.send(request, response, keep, old)
         else:
             self.running, self.deadline = True, FOREVER
-            _Suspended(self, coroutine, request, keep, old).wait(waited)
-            return
-        self.send(request, response, keep, old)
+            _Suspended(self, response, request, keep, old).step(None)
 
     def send_late(self, request: Request, response: Response, keep: bool, old: bool) -> None:
         """Send what was waited for, then go on with the requests that came in meanwhile."""
@@ -399,7 +396,7 @@ class HttpProtocol(asyncio.Protocol):
 
 
 class _Suspended:
-    """Drives an application's coroutine that waits for something, without a task."""
+    """Drives an answer that takes time, without a task."""
 
     __slots__ = ("coroutine", "keep", "old", "protocol", "request")
 
@@ -412,17 +409,8 @@ class _Suspended:
         self.keep = keep
         self.old = old
 
-    def wait(self, waited: Any) -> None:
-        """Go on when that is done."""
-        if waited is None:
-            self.protocol.hub.loop.call_soon(self.step, None)
-        else:
-            # What `asyncio.Task` does with a future that is awaited in it.
-            waited._asyncio_future_blocking = False
-            waited.add_done_callback(self.step)
-
     def step(self, _: Any) -> None:
-        """Run until the coroutine ends or waits again."""
+        """Run until the coroutine ends or waits; then go on when what it waits for is done."""
         try:
             waited = self.coroutine.send(None)
         except StopIteration as end:
@@ -430,7 +418,12 @@ class _Suspended:
         except Exception:
             self.protocol.send_late(self.request, _failed(self.request), False, self.old)
         else:
-            self.wait(waited)
+            if waited is None:
+                self.protocol.hub.loop.call_soon(self.step, None)
+            else:
+                # What `asyncio.Task` does with a future that is awaited in it.
+                waited._asyncio_future_blocking = False
+                waited.add_done_callback(self.step)
 
 
 def _failed(request: Request) -> Response:

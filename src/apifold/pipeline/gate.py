@@ -1,0 +1,81 @@
+"""Gate: who may come in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from apifold.access.credentials import Security
+from apifold.access.method import Method
+from apifold.access.policy import Rule
+from apifold.errors import Denied, Unauthenticated
+from apifold.exchange import NOBODY, Caller, Exchange
+
+_NO_SCOPES: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Who may call an operation.
+
+    Attributes:
+        method: checks credentials.
+        security: where the credential stands.
+        public: whether nobody needs to be known.
+        rule: decides about whoever is known; None where everybody may.
+        rule_name: what the description calls it.
+        reads: the path's variables that the rule asks for, each with its place in the path.
+    """
+
+    method: Method
+    security: Security
+    public: bool
+    rule: Rule | None
+    rule_name: str
+    reads: tuple[tuple[str, int], ...]
+
+    def admit(self, exchange: Exchange) -> Awaitable[None] | None:
+        """Identify who is asking, and see whether he may; something to await where that takes time.
+
+        Raises:
+            Unauthenticated: nobody, where somebody is needed; or somebody who can't prove it.
+            Denied: the scopes or the rule that the description names do not let the caller do this.
+        """
+        request = exchange.request
+        for alternative in self.security.alternatives:
+            credential = alternative.find(request)
+            if credential:
+                caller = self.method.identify(credential)
+                scopes = alternative.scopes
+                break
+        else:
+            caller, scopes = self._stranger(), _NO_SCOPES
+        if not isinstance(caller, Caller):
+            return self._admit_later(exchange, caller, scopes)
+        exchange.caller = caller
+        if scopes or self.rule:
+            self._permit(exchange, scopes)
+        return None
+
+    async def _admit_later(self, exchange: Exchange, caller: Awaitable[Caller], scopes: frozenset[str]) -> None:
+        exchange.caller = await caller
+        self._permit(exchange, scopes)
+
+    def _stranger(self) -> Caller | Awaitable[Caller]:
+        """Who somebody without a credential is."""
+        if self.method.open:
+            return self.method.identify("")
+        if self.public or self.security.optional:
+            return NOBODY
+        raise Unauthenticated(challenge=self.method.challenge)
+
+    def _permit(self, exchange: Exchange, scopes: frozenset[str]) -> None:
+        caller = exchange.caller
+        if scopes and not scopes <= caller.scopes and not self.method.open:
+            raise Denied(f"This needs the scope {', '.join(sorted(scopes - caller.scopes))}.")
+        if self.rule:
+            target = {"project_id": caller.project, "user_id": caller.user}
+            for name, index in self.reads:
+                target[name] = exchange.captured[index]
+            if not self.rule(caller, target):
+                raise Denied("You are not allowed to do this.")
