@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from apifold.marked import escape
 
 Target = Mapping[str, Any]
 Rule = Callable[[Caller, Target], bool]
+PathRule = Callable[[Caller, Sequence[str]], bool]
 
 _TOKEN = re.compile(r"\s*(\(|\)|(?:'[^']*'|\"[^\"]*\"|%\([^)]*\)s|[^\s()'\"])+)")
 _TEMPLATE = re.compile(r"%\(([^)]*)\)s")
@@ -46,19 +48,16 @@ class Policy:
     Args:
         rules: texts (or lists of lists) by name.
 
-    Attributes:
-        names: of the rules, in their order.
-        reads: what the rules ask of their targets.
-
     Raises:
         PolicyErrors: every rule that can't be used, with its reason.
     """
 
     def __init__(self, rules: Mapping[str, Any]) -> None:
         self.names = tuple(sorted(rules))
-        compiler = _Compiler(rules)
+        self._texts = rules
+        compiler = _Compiler(rules, _of_mapping)
         self._rules = {name: compiler.rule(name) for name in rules}
-        self.reads = frozenset(compiler.reads)
+        self._on_paths: dict[tuple[str, ...], _Compiler] = {}
         if compiler.errors:
             raise PolicyErrors(compiler.errors)
 
@@ -66,12 +65,25 @@ class Policy:
         return name in self._rules
 
     def rule(self, name: str) -> Rule:
-        """The compiled rule of a name.
+        """The compiled rule of a name; its target is what the core knows of a thing.
 
         Raises:
             KeyError: there is none.
         """
-        return self._rules[name]
+        rule: Rule = self._rules[name]
+        return rule
+
+    def path_rule(self, name: str, variables: tuple[str, ...]) -> PathRule:
+        """The same, compiled for a path: its target is the values of the path's variables and, where these have none
+        of those names, the caller's own `project_id` and `user_id`.
+
+        Args:
+            variables: the path's, in their order.
+        """
+        if variables not in self._on_paths:
+            self._on_paths[variables] = _Compiler(self._texts, partial(_of_path, variables))
+        rule: PathRule = self._on_paths[variables].rule(name)
+        return rule
 
 
 class PolicyErrors(Exception):
@@ -146,15 +158,15 @@ class _Compiler:
     What stands in the text comes into the expression as literals only.
     """
 
-    def __init__(self, rules: Mapping[str, Any]) -> None:
+    def __init__(self, rules: Mapping[str, Any], read: Read) -> None:
         self.rules = rules
-        self.done: dict[str, Rule] = {}
+        self.read = read
+        self.done: dict[str, Any] = {}
         self.known = {"rules": self.done, "value": _value, "filled": _filled, "names": _names}
         self.open: list[str] = []
         self.errors: dict[str, str] = {}
-        self.reads: set[str] = set()
 
-    def rule(self, name: str) -> Rule:
+    def rule(self, name: str) -> Any:
         if name in self.done:
             return self.done[name]
         if name in self.open:
@@ -162,7 +174,7 @@ class _Compiler:
         self.open.append(name)
         try:
             expression = self._expression(self.rules[name])
-            compiled: Rule = eval(f"lambda caller, target: {expression}", self.known)  # noqa: S307  # only literals are not ours
+            compiled = eval(f"lambda caller, target: {expression}", self.known)  # noqa: S307  # only literals are not ours
         except PolicyError as error:
             self.errors[name] = str(error)
             compiled = _never
@@ -182,8 +194,6 @@ class _Compiler:
             raise PolicyError("a rule is text, or a list of lists of checks")
         if not text.strip():
             return "True"
-        for name in _TEMPLATE.findall(text):
-            self.reads |= {name, name.partition(".")[0]}
         tokens = list(_tokens(text))
         expression, rest = self._or(tokens)
         if rest:
@@ -239,10 +249,21 @@ class _Compiler:
             self.rule(match)
             return f"rules[{match!r}](caller, target)"
         if kind == "role":
-            return _role(match)
+            key = _TEMPLATE.fullmatch(match)
+            wanted = f"str({self.read(key[1])}).lower()" if key else repr(match.lower())
+            return f"({wanted} in caller.roles)"
         if kind in ("http", "https"):
             raise PolicyError(f"{kind}: checks ask another server; they are not supported")
-        return _equal(kind, match)
+        return _equal(kind, self._right(match))
+
+    def _right(self, match: str) -> str:
+        """The text on the right of a check; None where the target lacks a part of it."""
+        parts = _TEMPLATE.split(match)
+        if len(parts) == 1:
+            return repr(match)
+        if len(parts) == 3 and parts[0] == parts[2] == "":
+            return self.read(parts[1])
+        return f"filled({', '.join(repr(part) if i % 2 == 0 else self.read(part) for i, part in enumerate(parts))})"
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -267,14 +288,8 @@ def _all(expressions: list[str]) -> str:
     return f"({' and '.join(expressions)})" if expressions[1:] else "".join(expressions) or "True"
 
 
-def _role(match: str) -> str:
-    key = _TEMPLATE.fullmatch(match)
-    return f"str(value(target, {key[1]!r})).lower() in caller.roles" if key else f"{match.lower()!r} in caller.roles"
-
-
-def _equal(kind: str, match: str) -> str:
+def _equal(kind: str, wanted: str) -> str:
     """`KIND:MATCH`: a literal or the caller's attribute on the left, the target's value or a text on the right."""
-    wanted = _right(match)
     try:
         return f"({wanted} == {str(ast.literal_eval(kind))!r})"
     except (ValueError, SyntaxError):
@@ -292,14 +307,18 @@ def _equal(kind: str, match: str) -> str:
             return f"({wanted} in names(caller, {kind!r}))"
 
 
-def _right(match: str) -> str:
-    """The text on the right of a check; at request time None where the target lacks a part of it."""
-    parts = _TEMPLATE.split(match)
-    if len(parts) == 1:
-        return repr(match)
-    if len(parts) == 3 and parts[0] == parts[2] == "":
-        return f"value(target, {parts[1]!r})"
-    return f"filled(target, {parts!r})"
+Read = Callable[[str], str]
+"""The expression for what `%(NAME)s` stands for: a text, or None."""
+
+
+def _of_mapping(name: str) -> str:
+    return f"value(target, {name!r})"
+
+
+def _of_path(variables: tuple[str, ...], name: str) -> str:
+    if name in variables:
+        return f"target[{variables.index(name)}]"
+    return {"project_id": "caller.project", "user_id": "caller.user"}.get(name, "None")
 
 
 # What expressions call.
@@ -317,10 +336,8 @@ def _value(target: Target, name: str) -> str | None:
     return str(node)
 
 
-def _filled(target: Target, parts: list[str]) -> str | None:
-    """A text with values in it: every second part is a name."""
-    found = [part if index % 2 == 0 else _value(target, part) for index, part in enumerate(parts)]
-    return None if None in found else "".join(map(str, found))
+def _filled(*parts: str | None) -> str | None:
+    return None if None in parts else "".join(map(str, parts))
 
 
 def _names(caller: Caller, name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apifold.access.credentials import DEFAULT_SECURITY, Security, compile_security
 from apifold.access.method import Method
-from apifold.access.policy import Policy, Rule
+from apifold.access.policy import PathRule, Policy
 from apifold.description import Description, Operation
 from apifold.errors import DescriptionError, DescriptionErrors
 from apifold.pipeline.gate import Gate
@@ -23,12 +23,10 @@ def compile_gate(description: Description, operation: Operation, method: Method,
     """
     extension = operation.extension
     rule = None if extension.public else _rule(description, operation, policy)
-    names = PLACEHOLDER.findall(operation.path)
-    reads = tuple((name, index) for index, name in enumerate(names) if policy and name in policy.reads)
-    return Gate(method, _security(description, operation), extension.public, rule, extension.policy, reads)
+    return Gate(method, _security(description, operation), extension.public, rule, extension.policy)
 
 
-def _rule(description: Description, operation: Operation, policy: Policy | None) -> Rule | None:
+def _rule(description: Description, operation: Operation, policy: Policy | None) -> PathRule | None:
     name = operation.extension.policy
     if policy is None:
         if not name:
@@ -50,7 +48,7 @@ def _rule(description: Description, operation: Operation, policy: Policy | None)
         raise _refused(
             description, operation, "/x-apifold/policy", f"the policy has no rule {name!r}", f"its rules: {rules}"
         )
-    return policy.rule(name)
+    return policy.path_rule(name, tuple(PLACEHOLDER.findall(operation.path)))
 
 
 def _security(description: Description, operation: Operation) -> Security:

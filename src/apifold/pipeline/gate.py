@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from apifold.access.credentials import Security
 from apifold.access.method import Method
-from apifold.access.policy import Rule
+from apifold.access.policy import PathRule
 from apifold.errors import Denied, Unauthenticated
 from apifold.exchange import NOBODY, Caller, Exchange
 
@@ -24,15 +24,13 @@ class Gate:
         public: whether nobody needs to be known.
         rule: decides about whoever is known; None where everybody may.
         rule_name: what the description calls it.
-        reads: the path's variables that the rule asks for, each with its place in the path.
     """
 
     method: Method
     security: Security
     public: bool
-    rule: Rule | None
+    rule: PathRule | None
     rule_name: str
-    reads: tuple[tuple[str, int], ...]
 
     def admit(self, exchange: Exchange) -> Awaitable[None] | None:
         """Identify who is asking, and see whether he may; something to await where that takes time.
@@ -53,13 +51,12 @@ class Gate:
         if not isinstance(caller, Caller):
             return self._admit_later(exchange, caller, scopes)
         exchange.caller = caller
-        if scopes or self.rule:
-            self._permit(exchange, scopes)
+        self._permit(caller, scopes, exchange.captured)
         return None
 
     async def _admit_later(self, exchange: Exchange, caller: Awaitable[Caller], scopes: frozenset[str]) -> None:
         exchange.caller = await caller
-        self._permit(exchange, scopes)
+        self._permit(exchange.caller, scopes, exchange.captured)
 
     def _stranger(self) -> Caller | Awaitable[Caller]:
         """Who somebody without a credential is."""
@@ -69,13 +66,8 @@ class Gate:
             return NOBODY
         raise Unauthenticated(challenge=self.method.challenge)
 
-    def _permit(self, exchange: Exchange, scopes: frozenset[str]) -> None:
-        caller = exchange.caller
+    def _permit(self, caller: Caller, scopes: frozenset[str], captured: Sequence[str]) -> None:
         if scopes and not scopes <= caller.scopes and not self.method.open:
             raise Denied(f"This needs the scope {', '.join(sorted(scopes - caller.scopes))}.")
-        if self.rule:
-            target = {"project_id": caller.project, "user_id": caller.user}
-            for name, index in self.reads:
-                target[name] = exchange.captured[index]
-            if not self.rule(caller, target):
-                raise Denied("You are not allowed to do this.")
+        if self.rule and not self.rule(caller, captured):
+            raise Denied("You are not allowed to do this.")

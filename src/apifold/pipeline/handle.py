@@ -28,8 +28,9 @@ def handle(site: Site, request: Request, observers: Observers) -> Response | Cor
     try:
         segments = request.segments
         api = exchange.api = find(site, segments)
-        exchange.endpoint, exchange.captured = match(api, request, segments)
-        waiting = exchange.endpoint.gate.admit(exchange)
+        endpoint, exchange.captured = match(api, request, segments)
+        exchange.endpoint = endpoint
+        waiting = endpoint.gate.admit(exchange)
         if waiting is not None:
             return _later(site, exchange, observers, waiting)
         result = call(exchange, observers)
@@ -66,7 +67,7 @@ def find(site: Site, segments: list[str]) -> Api:
         NotFound: there is none.
     """
     for base, api in site.by_first.get(segments[0], site.at_root):
-        if segments[: len(base)] == base:
+        if not base or segments[: len(base)] == base:
             return api
     raise NotFound("Nothing is served at this path.")
 
@@ -92,7 +93,8 @@ def call(exchange: Exchange, observers: Observers) -> Result | Awaitable[Result]
         Fault: the request breaks its contract, or the binding says so.
     """
     endpoint: Endpoint = exchange.endpoint
-    exchange.media = endpoint.writer.negotiate(exchange.request.headers.get("accept"))
+    accept = exchange.request.headers.get("accept")
+    exchange.media = endpoint.writer.media if accept is None else endpoint.writer.negotiate(accept)
     problems = endpoint.reader.read(exchange)
     if problems:
         observers.tell(WouldRefuse(exchange, "request", problems))

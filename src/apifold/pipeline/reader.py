@@ -76,9 +76,12 @@ class Reader:
         problems: list[Problem] = []
         for step in self.steps:
             step(exchange, problems)
-        if problems and self.mode == "reject":
-            raise Invalid("The request breaks its contract.", problems[:MAX_PROBLEMS])
-        return problems if self.mode == "log" else ()
+        if problems:
+            if self.mode == "reject":
+                raise Invalid("The request breaks its contract.", problems[:MAX_PROBLEMS])
+            if self.mode == "log":
+                return problems
+        return ()
 
 
 def _path_step(places: tuple[tuple[int, Input], ...]) -> Step:

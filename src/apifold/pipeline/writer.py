@@ -37,26 +37,26 @@ class Writer:
 
     Attributes:
         offered: media types of the success response; empty where none is described.
+        media: the first of them, for clients that take any; "" where there is none.
         checkers: by status; None where there is nothing to check.
         ranges: the same for statuses that are not described one by one, by their first digit; 0 for all others.
         mode: what happens to a response that breaks the contract.
     """
 
     offered: tuple[str, ...]
+    media: str
     checkers: Mapping[int, Checker | None]
     ranges: Mapping[int, Checker | None]
     mode: Mode
 
-    def negotiate(self, accept: str | None) -> str:
-        """The media type to answer in; "" where none is described.
+    def negotiate(self, accept: str) -> str:
+        """The media type for a client that takes these; "" where none is described.
 
         Raises:
             NotAcceptable: the client takes none of them (RFC 9110, 12.5.1).
         """
-        if not self.offered:
-            return ""
-        if accept is None or accept == "*/*" or accept == self.offered[0]:
-            return self.offered[0]
+        if accept in ("*/*", self.media) or not self.offered:
+            return self.media
         chosen = best_match(accept, self.offered)
         if chosen is None:
             raise NotAcceptable(self.offered)
@@ -127,7 +127,7 @@ def compile_writer(description: Description, operation: Operation, schemas: Sche
     # A range such as `*/*` promises nothing in particular: the handler says what it is.
     is_open = any("*" in name for name in described)
     offered = () if is_open else tuple(name for name in described if not name.startswith("application/problem"))
-    return Writer(offered, checkers, ranges, mode)
+    return Writer(offered, offered[0] if offered else "", checkers, ranges, mode)
 
 
 def encode(value: Any, media: str) -> tuple[bytes, str]:

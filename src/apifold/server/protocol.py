@@ -33,6 +33,9 @@ log = logging.getLogger("apifold.server")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ONCE = frozenset(("host", "content-length", "content-type", "authorization", "x-auth-token"))
+_METHODS = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
+}
 _BODILESS = frozenset((204, 304))
 _NAMES = {
     spelling.encode(): name.lower()
@@ -182,17 +185,23 @@ class HttpProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self.closing:
             return
-        parser, url, headers, body = self.parser, self.url, self.headers, b""
-        self.phase, self.head_bytes, self.url, self.headers = IDLE, 0, b"", {}
+        self.phase = IDLE
+        self.head_bytes = 0
+        target = self.url.decode("latin-1")
+        self.url = b""
+        headers = self.headers
+        self.headers = {}
+        body = b""
         if self.body_bytes:
             body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
-            self.body, self.body_bytes = [], 0
-        try:
-            path, query = _target(url)
-        except ValueError:
-            self._stop(Refusal(400, "The request target can't be read."))
-        method = parser.get_method().decode("latin-1")
-        request = Request(method, path, query, headers, body, self.client, self.scheme)
+            self.body = []
+            self.body_bytes = 0
+        if target[0] != "/" or "#" in target or not target.isascii():
+            target = self._origin_form(target)
+        path, _, query = target.partition("?")
+        parser = self.parser
+        method = parser.get_method()
+        request = Request(_METHODS.get(method) or method.decode(), path, query, headers, body, self.client, self.scheme)
         keep = parser.should_keep_alive() and not self.hub.draining
         # Only a client that says `Connection: keep-alive`, or is not kept, can be one of HTTP/1.0.
         old = (not keep or "connection" in headers) and parser.get_http_version() == "1.0"
@@ -202,6 +211,20 @@ class HttpProtocol(asyncio.Protocol):
             self._answer(request, keep, old)
 
     # What only some requests need.
+
+    def _origin_form(self, target: str) -> str:
+        """Path and query of a request target in another form (RFC 9112, 3.2)."""
+        if target == "*":
+            return "/*"
+        if target[0] != "/":
+            scheme, mark, rest = target.partition("://")
+            slash = rest.find("/")
+            target = rest[slash:] if slash >= 0 else "/"
+            if not mark or scheme.lower() not in ("http", "https"):
+                target = ""
+        if not target or not target.isascii():
+            self._stop(Refusal(400, "The request target can't be read."))
+        return target.partition("#")[0]
 
     def _repeated(self, key: str, text: str) -> None:
         """A header that stands twice (RFC 9110, 5.3)."""
@@ -238,9 +261,10 @@ class HttpProtocol(asyncio.Protocol):
 
     def _answer(self, request: Request, keep: bool, old: bool) -> None:
         """Run the application; where it suspends, its answer is sent later."""
-        request.id = next(self.hub.ids)
+        hub = self.hub
+        request.id = next(hub.ids)
         try:
-            response = self.hub.answer(request)
+            response = hub.answer(request)
         except Exception:
             response, keep = _failed(request), False
         if isinstance(response, Response):
@@ -283,10 +307,13 @@ class HttpProtocol(asyncio.Protocol):
         if not isinstance(body, bytes):
             self._begin_stream(request, response, body, keep, old)
             return
-        length = "" if response.status in _BODILESS else f"Content-Length: {len(body)}\r\n"
-        connection = _connection(keep, old)
-        head = f"{head_of(response)}{length}{hub.stamp}{request.id}\r\n{connection}\r\n".encode("latin-1")
-        self.transport.write(head + body if length and request.method != "HEAD" else head)
+        if response.status in _BODILESS:
+            length, body = "", b""
+        else:
+            length = f"Content-Length: {len(body)}\r\n"
+        end = "\r\n" if keep and not old else _connection(keep)
+        head = f"{head_of(response)}{length}{hub.stamp}{request.id}\r\n{end}".encode("latin-1")
+        self.transport.write(head if request.method == "HEAD" else head + body)
         if keep:
             self.deadline = hub.idle_deadline
         else:
@@ -298,8 +325,7 @@ class HttpProtocol(asyncio.Protocol):
         chunked = response.header("content-length") is None and not old
         keep = keep and not old
         framing = "Transfer-Encoding: chunked\r\n" if chunked and request.method != "HEAD" else ""
-        connection = _connection(keep, old)
-        head = f"{head_of(response)}{framing}{self.hub.stamp}{request.id}\r\n{connection}\r\n".encode("latin-1")
+        head = f"{head_of(response)}{framing}{self.hub.stamp}{request.id}\r\n{_connection(keep)}".encode("latin-1")
         self.transport.write(head)
         if request.method != "HEAD":
             self.running, self.deadline = True, FOREVER
@@ -432,32 +458,9 @@ def _failed(request: Request) -> Response:
     return Refusal(500, "Something went wrong here.").response()
 
 
-def _connection(keep: bool, old: bool) -> str:
-    """The `Connection` line, where one is needed (RFC 9112, 9.3)."""
-    if keep:
-        return "Connection: keep-alive\r\n" if old else ""
-    return "Connection: close\r\n"
-
-
-def _target(url: bytes) -> tuple[str, str]:
-    """Path and query of a request target, in origin or absolute form (RFC 9112, 3.2).
-
-    Raises:
-        ValueError: it is in neither.
-    """
-    text = url.decode("ascii")
-    if text[:1] != "/":
-        scheme, mark, rest = text.partition("://")
-        if not mark or scheme.lower() not in ("http", "https"):
-            if text == "*":
-                return "/*", ""
-            raise ValueError(text)
-        slash = rest.find("/")
-        text = rest[slash:] if slash >= 0 else "/"
-    if "#" in text:
-        text = text.partition("#")[0]
-    path, _, query = text.partition("?")
-    return path, query
+def _connection(keep: bool) -> str:
+    """The end of a head with its `Connection` line, which clients of HTTP/1.0 need (RFC 9112, 9.3)."""
+    return f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
 
 
 def _said(error: BaseException) -> str:
