@@ -61,6 +61,7 @@ class Server:
         self.environment = {**os.environ, **environment}
         self.log = folder / f"{self.port}.log"
         self.seconds = 0.0
+        self.bytes = 0
 
     def __enter__(self) -> Server:
         began = time.perf_counter()
@@ -92,11 +93,11 @@ class Server:
             answer = connection.getresponse()
             return answer.status, answer.read()
 
-    def load(self, ask: Ask, seconds: float, connections: int = 32) -> Load:
+    def load(self, ask: Ask, seconds: int, connections: int = 32) -> Load:
         """Ask as often as it answers, for so many seconds."""
         script = self.folder / f"{self.port}.lua"
         script.write_text(lua(ask))
-        line = [tool("wrk"), "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", str(script)]
+        line = [tool("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)]
         if (os.cpu_count() or 1) > 1:
             line = ["taskset", "-c", CLIENT_CORE, *line]
         before = self.cpu()

@@ -8,6 +8,30 @@ from pathlib import Path
 SCHEMA = json.loads((Path(__file__).parent / "apis" / "plan.json").read_text("utf-8"))
 """What a plan has to look like."""
 
+STORED_SCHEMA = {
+    "type": "object",
+    "required": ["id", "name", "title", "owner"],
+    "properties": {
+        "id": {"type": "string"},
+        "created_at": {"type": "string"},
+        "name": {"type": "string"},
+        "title": {"type": "string"},
+        "currency": {"type": "string", "enum": ["EUR", "USD", "GBP"]},
+        "priority": {"type": "integer"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "owner": {
+            "type": "object",
+            "required": ["name", "email"],
+            "properties": {"name": {"type": "string"}, "email": {"type": "string"}},
+        },
+        "rates": {"type": "array", "items": {"type": "number"}},
+        "quotas": {"type": "array", "items": {"type": "object", "required": ["resource", "limit"]}},
+    },
+}
+"""What a plan looks like as it is stored; as in `apis/openapi.yaml`."""
+
+NAME = "^[a-z][a-z0-9-]{2,62}$"
+
 TOKEN = "bench-token-0123456789abcdef"  # it opens nothing but the benchmark
 TOKENS = {TOKEN: {"user": "ada", "project": "lab", "roles": {"reader", "member"}}}
 
@@ -42,7 +66,7 @@ ITEMS = [
 PLAN = {
     "name": "platinum",
     "title": "Platinum plan for large customers",
-    "description": "Everything in gold, and more of it. " * 11,
+    "description": ("Everything in gold, and more of it. " * 11).strip(),
     "currency": "USD",
     "priority": 42,
     "weight": 1.5,

@@ -1,0 +1,127 @@
+"""The same work on every stack: what a request costs, how many there are in a second, how long they take.
+
+    python bench/compare.py [--rounds N] [--seconds N] [--stack NAME ...] [--row NAME ...] [--write]
+
+Rounds are interleaved: each stack is loaded for a moment in turn, again and again, so that what else the machine does
+falls on all of them. Figures are medians of the rounds. `--write` puts them into `results.md` and `figures.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from asks import ROWS, Row
+from servers import Load, Server
+from stacks import ALL, ENVIRONMENT, HERE, RAW, Stack
+
+HOME = HERE.parent / ".bench"
+Found = dict[str, dict[str, list[Load]]]
+"""By stack and row, one load a round."""
+
+
+def measure(stacks: Sequence[Stack], rows: Sequence[Row], rounds: int, seconds: int) -> tuple[Found, dict[str, Server]]:
+    """Load every stack with every row, round by round."""
+    HOME.mkdir(exist_ok=True)
+    found: Found = {stack.name: {row.name: [] for row in rows} for stack in stacks}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
+        servers = {
+            stack.name: running.enter_context(Server(stack.command(HOME), Path(folder), ENVIRONMENT)) for stack in stacks
+        }
+        for row in rows:
+            for name, server in servers.items():
+                row.check(server, name)
+        for number in range(rounds):
+            for row in rows:
+                print(f"\rround {number + 1} of {rounds}: {row.name:<30}", end="", file=sys.stderr, flush=True)
+                for name, server in servers.items():
+                    found[name][row.name].append(server.load(row.ask, seconds))
+        print(file=sys.stderr)
+        for server in servers.values():
+            server.bytes = sum(server.memory())
+    return found, servers
+
+
+def ratios(found: Found) -> dict[str, dict[str, float]]:
+    """CPU per request of each stack and row, as a ratio to the raw protocol's in the same round; medians."""
+    raw = found[RAW.name]
+    return {
+        stack: {
+            row: statistics.median(load.cpu / base.cpu for load, base in zip(loads, raw[row], strict=True))
+            for row, loads in rows.items()
+        }
+        for stack, rows in found.items()
+    }
+
+
+def tables(found: Found, servers: dict[str, Server], versions: dict[str, str], rounds: int, seconds: int) -> str:
+    """The tables, as Markdown."""
+    rows = list(found[RAW.name])
+    relative = ratios(found)
+    head = f"| stack | {' | '.join(rows)} |\n|---|{'---|' * len(rows)}"
+
+    def table(cell) -> str:
+        return "\n".join([head, *(f"| {stack} | {' | '.join(cell(stack, row) for row in rows)} |" for stack in found)])
+
+    def cpu(stack: str, row: str) -> str:
+        costs = sorted(load.cpu for load in found[stack][row])
+        return f"{statistics.median(costs):.1f} ({relative[stack][row]:.2f}×) {costs[0]:.1f}–{costs[-1]:.1f}"
+
+    def median(stack: str, row: str, name: str) -> float:
+        return statistics.median(getattr(load, name) for load in found[stack][row])
+
+    start = "\n".join(
+        f"| {name} | {server.seconds:.2f} | {server.bytes / 1e6:.0f} | {versions[name]} |" for name, server in servers.items()
+    )
+    return "\n\n".join(
+        [
+            "# What a request costs",
+            f"`make bench` on {os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}: {rounds} rounds of "
+            f"{seconds} s for each stack and row, interleaved; one worker on one core, wrk with 32 connections on another.",
+            "## CPU per request\n\nMicroseconds of user and system time of the whole process tree, the ratio to the raw protocol, "
+            "the smallest and the largest of the rounds.",
+            table(cpu),
+            "## Requests per second\n\nFor reference only: a busy machine moves these first.",
+            table(lambda stack, row: f"{median(stack, row, 'rate'):,.0f}"),
+            "## Latency\n\nMilliseconds, p50 / p99, with 32 requests always under way.",
+            table(lambda stack, row: f"{median(stack, row, 'p50'):.2f} / {median(stack, row, 'p99'):.2f}"),
+            "## Start and memory\n\nSeconds to the first answer, MB (proportional set size) of all processes after the load.",
+            f"| stack | start | memory | versions |\n|---|---|---|---|\n{start}",
+        ]
+    ) + "\n"
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=1)
+    parser.add_argument("--stack", action="append", help="only these, and the raw protocol")
+    parser.add_argument("--row", action="append", help="only these")
+    parser.add_argument("--write", action="store_true", help="keep the figures in bench/")
+    chosen = parser.parse_args()
+    stacks = [stack for stack in ALL if not chosen.stack or stack.name in (*chosen.stack, RAW.name)]
+    rows = [row for row in ROWS if not chosen.row or row.name in chosen.row]
+    versions = {stack.name: stack.install(HOME) for stack in stacks}
+    found, servers = measure(stacks, rows, chosen.rounds, chosen.seconds)
+    text = tables(found, servers, versions, chosen.rounds, chosen.seconds)
+    print(text)
+    if chosen.write:
+        (HERE / "results.md").write_text(text, "utf-8")
+        (HERE / "figures.json").write_text(json.dumps({"requests": ratios(found)}, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
