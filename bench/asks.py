@@ -6,11 +6,12 @@ import json
 import sys
 from dataclasses import dataclass
 
-from servers import Ask, Server
 from stacks import WORK
 
+from servers import Ask, Server
+
 sys.path.insert(0, str(WORK))
-import work  # noqa: E402  # it lies where the stacks find it
+import work  # it lies where the stacks find it
 
 _TOKEN = ("Authorization", f"Bearer {work.TOKEN}")
 _JSON = ("Content-Type", "application/json")
@@ -33,7 +34,9 @@ class Row:
         """
         status, body = server.ask(self.ask)
         if status not in self.statuses or (self.body is not None and not _same(json.loads(body), self.body)):
-            raise SystemExit(f"{name} answers {self.name} with {status}: {body[:300]!r}\n{server.log.read_text()[-2000:]}")
+            raise SystemExit(
+                f"{name} answers {self.name} with {status}: {body[:300]!r}\n{server.log.read_text()[-2000:]}"
+            )
 
 
 def _post(path: str, value: object) -> Ask:

@@ -20,8 +20,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from asks import ROWS, Row
-from servers import Load, Server
 from stacks import ALL, ENVIRONMENT, HERE, RAW, Stack
+
+from servers import Load, Server
 
 HOME = HERE.parent / ".bench"
 Found = dict[str, dict[str, list[Load]]]
@@ -34,7 +35,8 @@ def measure(stacks: Sequence[Stack], rows: Sequence[Row], rounds: int, seconds: 
     found: Found = {stack.name: {row.name: [] for row in rows} for stack in stacks}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         servers = {
-            stack.name: running.enter_context(Server(stack.command(HOME), Path(folder), ENVIRONMENT)) for stack in stacks
+            stack.name: running.enter_context(Server(stack.command(HOME), Path(folder), ENVIRONMENT))
+            for stack in stacks
         }
         for row in rows:
             for name, server in servers.items():
@@ -73,30 +75,34 @@ def tables(found: Found, servers: dict[str, Server], versions: dict[str, str], r
 
     def cpu(stack: str, row: str) -> str:
         costs = sorted(load.cpu for load in found[stack][row])
-        return f"{statistics.median(costs):.1f} ({relative[stack][row]:.2f}×) {costs[0]:.1f}–{costs[-1]:.1f}"
+        return f"{statistics.median(costs):.1f} ({relative[stack][row]:.2f}x) {costs[0]:.1f} to {costs[-1]:.1f}"
 
     def median(stack: str, row: str, name: str) -> float:
         return statistics.median(getattr(load, name) for load in found[stack][row])
 
     start = "\n".join(
-        f"| {name} | {server.seconds:.2f} | {server.bytes / 1e6:.0f} | {versions[name]} |" for name, server in servers.items()
+        f"| {name} | {server.seconds:.2f} | {server.bytes / 1e6:.0f} | {versions[name]} |"
+        for name, server in servers.items()
     )
-    return "\n\n".join(
-        [
-            "# What a request costs",
-            f"`make bench` on {os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}: {rounds} rounds of "
-            f"{seconds} s for each stack and row, interleaved; one worker on one core, wrk with 32 connections on another.",
-            "## CPU per request\n\nMicroseconds of user and system time of the whole process tree, the ratio to the raw protocol, "
-            "the smallest and the largest of the rounds.",
-            table(cpu),
-            "## Requests per second\n\nFor reference only: a busy machine moves these first.",
-            table(lambda stack, row: f"{median(stack, row, 'rate'):,.0f}"),
-            "## Latency\n\nMilliseconds, p50 / p99, with 32 requests always under way.",
-            table(lambda stack, row: f"{median(stack, row, 'p50'):.2f} / {median(stack, row, 'p99'):.2f}"),
-            "## Start and memory\n\nSeconds to the first answer, MB (proportional set size) of all processes after the load.",
-            f"| stack | start | memory | versions |\n|---|---|---|---|\n{start}",
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# What a request costs",
+                f"`make bench` on {os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}: {rounds} rounds of "
+                f"{seconds} s for each stack and row, interleaved; one worker on one core, wrk with 32 connections on another.",
+                "## CPU per request\n\nMicroseconds of user and system time of the whole process tree, the ratio to the raw protocol, "
+                "the smallest and the largest of the rounds.",
+                table(cpu),
+                "## Requests per second\n\nFor reference only: a busy machine moves these first.",
+                table(lambda stack, row: f"{median(stack, row, 'rate'):,.0f}"),
+                "## Latency\n\nMilliseconds, p50 / p99, with 32 requests always under way.",
+                table(lambda stack, row: f"{median(stack, row, 'p50'):.2f} / {median(stack, row, 'p99'):.2f}"),
+                "## Start and memory\n\nSeconds to the first answer, MB (proportional set size) of all processes after the load.",
+                f"| stack | start | memory | versions |\n|---|---|---|---|\n{start}",
+            ]
+        )
+        + "\n"
+    )
 
 
 def _processor() -> str:

@@ -74,7 +74,18 @@ ALL = (
     Stack("apifold on uvicorn", uvicorn("with_apifold"), kind="ours"),
     Stack(
         "apifold on granian",
-        ("{bin}/granian", "--interface", "asgi", "--workers", "1", "--port", "{port}", "--log-level", "warning", "with_apifold:app"),
+        (
+            "{bin}/granian",
+            "--interface",
+            "asgi",
+            "--workers",
+            "1",
+            "--port",
+            "{port}",
+            "--log-level",
+            "warning",
+            "with_apifold:app",
+        ),
         kind="ours",
     ),
     Stack("Falcon, tuned", uvicorn("with_falcon"), ("falcon", "orjson", "jsonschema-rs", "uvicorn[standard]")),
@@ -85,7 +96,5 @@ ALL = (
     Stack("Connexion", uvicorn("with_connexion"), ("connexion[flask,uvicorn]", "uvicorn[standard]")),
     Stack("Flask-RESTful", gunicorn("with_flask_restful"), ("flask-restful", "voluptuous", "gunicorn")),
     Stack("Django REST framework", gunicorn("with_drf"), ("django", "djangorestframework", "gunicorn")),
-    Stack(
-        "Pecan", gunicorn("with_pecan"), ("pecan", "voluptuous", "flask-restful", "gunicorn")
-    ),
+    Stack("Pecan", gunicorn("with_pecan"), ("pecan", "voluptuous", "flask-restful", "gunicorn")),
 )

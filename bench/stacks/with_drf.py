@@ -7,7 +7,7 @@ from django.conf import settings
 settings.configure(
     ROOT_URLCONF="with_drf",
     ALLOWED_HOSTS=["*"],
-    SECRET_KEY="benchmark",  # noqa: S106  # it signs nothing
+    SECRET_KEY="benchmark",  # it signs nothing
     INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"],
     REST_FRAMEWORK={
         "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -32,9 +32,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+
+class Problem(msgspec.Struct, frozen=True):
     """One thing wrong with a request.
 
     `where` is `path`, `query`, `header`, `cookie` or `body`; `pointer` a JSON Pointer (RFC 6901) into the

@@ -6,10 +6,34 @@ import asyncio
 import time
 from typing import TextIO
 
-import orjson
+import msgspec
 
 from apifold.exchange import Exchange
 from apifold.http import Response
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class Line(msgspec.Struct, gc=False, tag_field="logger", tag="apifold.access"):
+    """One line, as JSON has it."""
+
+    time: str
+    request_id: str
+    client: str
+    method: str
+    path: str
+    status: int
+    milliseconds: float
+    user: str
+    api: str
+    operation: str
+    level: str = "info"
+    message: str = "answered"
+
+    def text(self) -> str:
+        """The same for people."""
+        request = f"{self.client} {self.method} {self.path}"
+        return f"{self.time} I {request} {self.status} {self.milliseconds:.1f} ms\n"
 
 
 class AccessLog:
@@ -26,49 +50,39 @@ class AccessLog:
     def __init__(self, stream: TextIO, *, as_json: bool) -> None:
         self.stream = stream
         self.as_json = as_json
-        self._lines: list[str] = []
-        self._second = 0
-        self._clock = ""
+        self._lines: list[Line] = []
+        self._time = ""
 
     def answered(self, exchange: Exchange, response: Response, seconds: float) -> None:
         """Note an answer."""
         if not self._lines:
+            self._time = self._now()
             asyncio.get_running_loop().call_soon(self.write)
-        now = time.time()
-        if int(now) != self._second:
-            self._second = int(now)
-            form = "%Y-%m-%dT%H:%M:%S" if self.as_json else "%H:%M:%S"
-            self._clock = time.strftime(form, time.gmtime(now) if self.as_json else time.localtime(now))
-        if self.as_json:
-            self._lines.append(self._json(exchange, response, seconds, int(now % 1 * 1000)))
-        else:
-            request = exchange.request
-            self._lines.append(
-                f"{self._clock} I {request.client} {request.method} {request.path} {response.status} "
-                f"{seconds * 1000:.1f} ms\n"
-            )
-
-    def _json(self, exchange: Exchange, response: Response, seconds: float, milliseconds: int) -> str:
         request, endpoint = exchange.request, exchange.endpoint
-        line = {
-            "time": f"{self._clock}.{milliseconds:03d}Z",
-            "level": "info",
-            "logger": "apifold.access",
-            "message": "answered",
-            "request_id": request.id,
-            "client": request.client,
-            "method": request.method,
-            "path": request.path,
-            "status": response.status,
-            "milliseconds": round(seconds * 1000, 2),
-            "user": exchange.caller.user,
-            "api": endpoint.api if endpoint else "",
-            "operation": endpoint.name if endpoint else "",
-        }
-        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode()
+        self._lines.append(
+            Line(
+                self._time,
+                request.id,
+                request.client,
+                request.method,
+                request.path,
+                response.status,
+                int(seconds * 100_000) / 100,
+                exchange.caller.user,
+                endpoint.api if endpoint else "",
+                endpoint.name if endpoint else "",
+            )
+        )
 
     def write(self) -> None:
         """Write the lines that wait."""
         lines, self._lines = self._lines, []
-        self.stream.write("".join(lines))
+        text = _ENCODER.encode_lines(lines).decode() if self.as_json else "".join([line.text() for line in lines])
+        self.stream.write(text)
         self.stream.flush()
+
+    def _now(self) -> str:
+        now = time.time()
+        if self.as_json:
+            return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+        return time.strftime("%H:%M:%S", time.localtime(now))

@@ -62,12 +62,16 @@ class Dialect(Protocol):
 
 def status_of(fault: Fault, statuses: dict[type[Fault], int] = STATUSES) -> int:
     """The status of a fault, or of the nearest kind of fault that has one."""
-    return next(statuses[kind] for kind in type(fault).__mro__ if kind in statuses)
+    known = statuses.get(type(fault))
+    return known or next(statuses[kind] for kind in type(fault).__mro__ if kind in statuses)
 
 
 def headers_of(fault: Fault) -> tuple[tuple[str, str], ...]:
     """The headers that HTTP asks for beside a fault's status."""
-    return next((_HEADERS[kind](fault) for kind in type(fault).__mro__ if kind in _HEADERS), ())
+    for kind in type(fault).__mro__:
+        if kind in _HEADERS:
+            return _HEADERS[kind](fault)
+    return ()
 
 
 def problems_of(fault: Fault) -> list[dict[str, str]]:

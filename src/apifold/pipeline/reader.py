@@ -19,6 +19,10 @@ from apifold.schema.coerce import MISSING, Coercer, Text, compile_coercer, compi
 from apifold.schema.members import Shaper, compile_shaper
 from apifold.settings import Mode, Unknown
 
+LISTED_BYTES = 16 * 1024
+"""Of a body up to this size all problems are told, of a larger one the first: to list them costs a hundred times as
+much as to see that there are some, and must not be had for a large body."""
+
 _EMPTY: Any = object()
 
 
@@ -176,7 +180,8 @@ class _Body:
         if content.checker is not None:
             judged = without_files(value) if content.has_files else value
             if not content.checker.accepts(judged):
-                problems += content.checker.problems(judged, "body")
+                find = content.checker.problems if len(raw) <= LISTED_BYTES else content.checker.first_problem
+                problems += find(judged, "body")
         exchange.arguments["body"] = value
 
     def _content(self, kind: str) -> Content:

@@ -100,6 +100,19 @@ class Checker:
         self.accepts = self._validator.is_valid
         return self.accepts(value)
 
+    def first_problem(self, value: Any, where: str) -> list[Problem]:
+        """One reason why a value does not fit; none where it does.
+
+        Args:
+            where: `path`, `query`, `header`, `cookie` or `body`.
+        """
+        if not self.accepts(value):
+            try:
+                self._validator.validate(value)
+            except jsonschema_rs.ValidationError as error:
+                return [Problem(where, below, detail) for below, detail in describe(error)][:1]
+        return []
+
     def problems(self, value: Any, where: str, pointer: str = "") -> list[Problem]:
         """Every reason why a value does not fit; none where it does.
 
@@ -115,7 +128,7 @@ class Checker:
             if len(found) >= MAX_PROBLEMS:
                 break
         told = list(found)
-        if self._schemas.close and any(detail != UNKNOWN for _, detail in told):
+        if self._schemas.close and not all(detail == UNKNOWN for _, detail in told):
             told = [one for one in told if not self._is_only_unevaluated(one)]
         return [Problem(where, pointer + below, detail) for below, detail in told[:MAX_PROBLEMS]]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import msgspec
 
 from apifold.marked import escape
 
@@ -54,8 +55,12 @@ def describe(error: Any) -> Iterator[tuple[str, str]]:
     fewest complaints.
     """
     kind = error.kind
-    pointer = "".join(f"/{escape(str(part))}" for part in error.instance_path)
-    match kind.name:
+    name = kind.name
+    pointer = "".join([f"/{escape(part)}" if isinstance(part, str) else f"/{part}" for part in error.instance_path])
+    if name in _SAYS:
+        yield pointer, _SAYS[name](kind)
+        return
+    match name:
         case "required":
             yield f"{pointer}/{escape(kind.property)}", "is missing"
         case "additionalProperties" | "unevaluatedProperties":
@@ -78,8 +83,7 @@ def describe(error: Any) -> Iterator[tuple[str, str]]:
             for one in best:
                 yield from describe(one)
         case _:
-            says = _SAYS.get(kind.name)
-            yield pointer, says(kind) if says else f"breaks the rule {kind.name}"
+            yield pointer, f"breaks the rule {name}"
 
 
 def _either(names: list[str]) -> str:
@@ -96,5 +100,5 @@ def _listed(options: list[Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = msgspec.json.encode(value).decode()
     return text if len(text) <= 80 else f"{text[:77]}..."
