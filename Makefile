@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LISTEN ?= 127.0.0.1:8080
 
-.PHONY: help serve test check quick format system clean
+.PHONY: help serve test check quick format bench bench-check system clean
 
 help:
 	@echo "make serve    serve all installed services on http://$(LISTEN)"
@@ -13,6 +13,8 @@ help:
 	@echo "make check    the same without installing"
 	@echo "make quick    lint, types and the tests that start no process"
 	@echo "make format   put the code in its form"
+	@echo "make bench    measure a request's cost beside peers, growth and storage; the tables are in bench/results"
+	@echo "make bench-check  fail where a request costs 15 % more than when that was measured last"
 
 $(BIN)/.serve: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "apifold needs Python 3.11 or newer; say make PYTHON=python3.11"; exit 1; }
@@ -43,6 +45,14 @@ quick:
 format:
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(BIN)/.serve
+	$(BIN)/python bench/compare.py --write
+	$(BIN)/python bench/growth.py --write
+	$(BIN)/python bench/storage.py --write
+
+bench-check: $(BIN)/.serve
+	$(BIN)/python bench/check.py
 
 system:
 	@tools/system_packages

@@ -9,9 +9,6 @@ falls on all of them. Figures are medians of the rounds. `--write` puts them int
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -20,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from asks import ROWS, Row
+from figures import keep, machine
 from stacks import ALL, ENVIRONMENT, HERE, RAW, Stack
 
 from servers import Load, Server
@@ -88,7 +86,7 @@ def tables(found: Found, servers: dict[str, Server], versions: dict[str, str], r
         "\n\n".join(
             [
                 "# What a request costs",
-                f"`make bench` on {os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}: {rounds} rounds of "
+                f"`make bench` on {machine()}: {rounds} rounds of "
                 f"{seconds} s for each stack and row, interleaved; one worker on one core, wrk with 32 connections on another.",
                 "## CPU per request\n\nMicroseconds of user and system time of the whole process tree, the ratio to the raw protocol, "
                 "the smallest and the largest of the rounds.",
@@ -103,11 +101,6 @@ def tables(found: Found, servers: dict[str, Server], versions: dict[str, str], r
         )
         + "\n"
     )
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main() -> None:
@@ -125,8 +118,7 @@ def main() -> None:
     text = tables(found, servers, versions, chosen.rounds, chosen.seconds)
     print(text)
     if chosen.write:
-        (HERE / "results.md").write_text(text, "utf-8")
-        (HERE / "figures.json").write_text(json.dumps({"requests": ratios(found)}, indent=1) + "\n", "utf-8")
+        keep("requests", text, ratios(found))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,46 @@
+"""The guard: fails where a request costs noticeably more than the last time it was measured.
+
+    python bench/check.py
+
+What is compared is CPU per request as a ratio to the raw protocol's in the same round, against `figures.json`. A row
+that looks worse is measured again, so that a busy moment of the machine does not fail anybody.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from asks import ROWS
+from compare import measure, ratios
+from figures import known
+from stacks import LOGGED, OURS, RAW
+
+WORSE = 1.15
+ROUNDS, AGAIN = 5, 3
+
+
+def main() -> None:
+    kept = known().get("requests")
+    if not kept:
+        raise SystemExit("no figures are kept; python bench/compare.py --write")
+    doubtful = list(ROWS)
+    for _ in range(AGAIN):
+        found, _servers = measure((RAW, OURS, LOGGED), doubtful, ROUNDS, 1)
+        now = ratios(found)
+        worse = set()
+        for stack in (OURS.name, LOGGED.name):
+            for row, ratio in now[stack].items():
+                change = ratio / kept[stack][row]
+                print(f"{stack:<24} {row:<26} {ratio:5.2f}, was {kept[stack][row]:5.2f}: {change - 1:+4.0%}")
+                if change > WORSE:
+                    worse.add(row)
+        doubtful = [row for row in doubtful if row.name in worse]
+        if not doubtful:
+            print("no row costs more than it did")
+            return
+    print(f"these cost more than {WORSE - 1:.0%} more than they did: {', '.join(row.name for row in doubtful)}")
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

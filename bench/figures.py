@@ -1,0 +1,32 @@
+"""What was found, kept for the next time: a table for people, figures for the guard."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from pathlib import Path
+
+HERE = Path(__file__).parent
+FIGURES = HERE / "figures.json"
+
+
+def keep(name: str, text: str, figures: object) -> None:
+    """Put a table and its figures where the next one finds them."""
+    (HERE / "results" / f"{name}.md").write_text(text, "utf-8")
+    FIGURES.write_text(json.dumps(known() | {name: figures}, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def known() -> dict:
+    """The figures that are kept."""
+    return json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
+
+
+def machine() -> str:
+    """What the figures were found on."""
+    return f"{os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}"
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())

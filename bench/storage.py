@@ -1,0 +1,139 @@
+"""The storage path, and what slow handlers do to fast ones.
+
+python bench/storage.py [--rounds N] [--write]
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import sqlite3
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from figures import keep, machine
+from stacks import BIN
+
+from apifold.store import Collection, CollectionSpec, open_database
+from servers import Ask, Server
+
+BODY = {"name": "host-1", "status": "up", "cores": 8, "labels": ["rack-1", "room-2"], "note": "A host as others are"}
+READS, CLIENTS, RATE, SECONDS = 20_000, 8, 200, 5
+
+SLOW = """
+openapi: 3.1.0
+info: {title: Slow and fast, version: "1"}
+x-apifold: {handlers: handlers}
+paths:
+  /fast: {get: {operationId: fast, x-apifold: {inline: true}, responses: {"200": {description: ok}}}}
+  /slow: {get: {operationId: slow, responses: {"200": {description: ok}}}}
+"""
+HANDLERS = """
+import time
+
+def fast():
+    return {"fast": True}
+
+def slow():
+    time.sleep(0.05)
+    return {"fast": False}
+"""
+
+
+def cost(work: Callable[[], object]) -> float:
+    """CPU microseconds of one call."""
+    began = time.process_time()
+    for _ in range(READS):
+        work()
+    return (time.process_time() - began) / READS * 1e6
+
+
+def reads(home: Path, rounds: int) -> list[tuple[str, float]]:
+    """One row by its id: through a collection, and by hand; both give the document."""
+    database = open_database(f"sqlite:///{home / 'documents.db'}")
+    collection = Collection(database, "hosts", CollectionSpec())
+    identifier = collection.create(BODY).id
+    direct = sqlite3.connect(home / "documents.db", isolation_level=None)
+    select = "SELECT body FROM apifold_documents WHERE collection = ? AND id = ?"
+
+    def by_hand() -> object:
+        return json.loads(direct.execute(select, ("hosts", identifier)).fetchone()[0])
+
+    def row_only() -> object:
+        return direct.execute(select, ("hosts", identifier)).fetchone()
+
+    found = [(cost(row_only), cost(by_hand), cost(lambda: collection.read(identifier))) for _ in range(rounds)]
+    database.close()
+    return [
+        ("one row by hand, us", statistics.median(one[0] for one in found)),
+        ("one row by hand and its JSON decoded, us", statistics.median(one[1] for one in found)),
+        ("one document from a collection, us", statistics.median(one[2] for one in found)),
+        ("document / row by hand", statistics.median(one[2] / one[0] for one in found)),
+    ]
+
+
+def stall(home: Path) -> list[tuple[str, float]]:
+    """Latency of a fast operation, alone and beside slow ones that block their threads, in ms."""
+    folder = home / "apis"
+    folder.mkdir()
+    (folder / "openapi.yaml").write_text(SLOW)
+    (folder / "handlers.py").write_text(HANDLERS)
+    line = [str(BIN / "apifold"), "serve", str(folder), "--listen", "127.0.0.1:{port}", "--workers", "1"]
+    with Server([*line, "--no-access-log", "--state", str(home / "state")], home, {}, pinned=False) as server:
+        alone = latencies(server.port)
+        stop = threading.Event()
+        slow = [threading.Thread(target=keep_asking, args=(server, stop)) for _ in range(CLIENTS)]
+        for thread in slow:
+            thread.start()
+        beside = latencies(server.port)
+        stop.set()
+        for thread in slow:
+            thread.join()
+    rows = []
+    for name, took in (("alone", alone), (f"beside {CLIENTS} that wait for 50 ms", beside)):
+        cuts = statistics.quantiles(took, n=100)
+        rows += [(f"fast operation {name}, p50, ms", cuts[49]), (f"fast operation {name}, p99, ms", cuts[98])]
+    return rows
+
+
+def keep_asking(server: Server, stop: threading.Event) -> None:
+    while not stop.is_set():
+        server.ask(Ask("GET", "/slow"))
+
+
+def latencies(port: int) -> list[float]:
+    took = []
+    with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+        for _ in range(RATE * SECONDS):
+            time.sleep(1 / RATE)
+            began = time.perf_counter()
+            connection.request("GET", "/fast")
+            assert connection.getresponse().read()
+            took.append((time.perf_counter() - began) * 1000)
+    return took
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="keep the figures in bench/")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = reads(Path(folder), chosen.rounds) + stall(Path(folder))
+    lines = "\n".join(f"| {name} | {value:.2f} |" for name, value in rows)
+    text = (
+        f"# Storage, and slow beside fast\n\n`python bench/storage.py` on {machine()}.\n\n| | |\n|---|---|\n{lines}\n"
+    )
+    print(text)
+    if chosen.write:
+        keep("storage", text, dict(rows))
+
+
+if __name__ == "__main__":
+    main()
