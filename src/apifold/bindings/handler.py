@@ -52,18 +52,20 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
 
 def to_result(value: Any, success: int, empty: int) -> Result:
     """What a handler returned: a value, `(value, status)`, `(value, status, headers)`, a Response or a Result."""
-    kind = type(value)
-    if kind is dict or kind is list:
-        return Result(success, value)
     if isinstance(value, tuple) and 2 <= len(value) <= 3 and isinstance(value[1], int):
-        headers = value[2] if len(value) == 3 else ()
-        return Result(value[1], value[0], tuple(headers.items()) if isinstance(headers, dict) else tuple(headers or ()))
+        return Result(value[1], value[0], _pairs(value[2]) if len(value) == 3 else ())
     if isinstance(value, Result):
         return value
     if isinstance(value, Response):
-        value.headers = tuple(value.headers)
+        value.headers = _pairs(value.headers)
         return Result(value.status, value)
     return Result(empty if value is None else success, value)
+
+
+def _pairs(headers: Any) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (str(name), str(text)) for name, text in (headers.items() if isinstance(headers, dict) else headers or ())
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,7 @@ def _inline(
         took = perf_counter() - began
         if took > INLINE_SECONDS:
             log.warning("%s is inline and took %.1f ms; it holds up its worker", title, took * 1000)
-        return to_result(value, success, empty)
+        kind = type(value)
+        return Result(success, value) if kind is dict or kind is list else to_result(value, success, empty)
 
     return call

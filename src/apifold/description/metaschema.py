@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
@@ -20,6 +21,10 @@ from apifold.marked import escape
 VERSIONS = {"2.0": r"2\.0", "3.0": r"3\.0\.\d+(-.+)?", "3.1": r"3\.1\.\d+(-.+)?", "3.2": r"3\.2\.\d+(-.+)?"}
 """The versions that are read, and how a document says which it has."""
 
+PORTION = 50
+"""Entries of a document's large mappings that are checked at a time."""
+
+_LARGE = ("paths", "webhooks", "definitions")
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 
 
@@ -49,14 +54,41 @@ def flavour(data: Any, places: Places) -> tuple[str, list[DescriptionError]]:
 def check_document(data: dict[str, Any], version: str, places: Places) -> list[DescriptionError]:
     """Every breach of the meta-schema, each with its place, told in one sentence."""
     validator = _validator(version)
-    if validator.is_valid(data):
-        errors: list[DescriptionError] = []
-    else:
-        found = (leaf for error in validator.iter_errors(data) for leaf in _leaves(error))
-        errors = [places.error(pointer, message, remedy) for pointer, message, remedy in found]
+    errors = [
+        places.error(pointer, message, remedy)
+        for portion in _portions(data)
+        if not validator.is_valid(portion)
+        for error in validator.iter_errors(portion)
+        for pointer, message, remedy in _leaves(error)
+    ]
     if version in ("3.1", "3.2"):
         errors.extend(_check_schemas(data, places))
     return errors
+
+
+def _portions(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A document in parts, each of which is a document: what is wrong with it is wrong with one of them.
+
+    Nothing else in the process runs while the validator does, so it is not given everything at once.
+    """
+    components = data.get("components")
+    if not isinstance(components, dict) or not all(isinstance(one, dict) for one in components.values()):
+        components = None
+    large = [name for name in _LARGE if isinstance(data.get(name), dict)]
+    rest = data | {name: {} for name in large} | ({} if components is None else {"components": {}})
+    yield rest
+    for name in large:
+        for entries in _batches(data[name]):
+            yield rest | {name: entries}
+    for kind, named in (components or {}).items():
+        for entries in _batches(named):
+            yield rest | {"components": {kind: entries}}
+
+
+def _batches(entries: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    pairs = iter(entries.items())
+    while batch := dict(islice(pairs, PORTION)):
+        yield batch
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from apifold.description.walk import Schema, map_root_schemas, map_schema, root_schemas, subschemas
+from apifold.description.walk import Schema, map_root_schemas, map_schema, subschemas
 from apifold.errors import Problem
 from apifold.schema.members import is_described
 from apifold.schema.messages import UNKNOWN, describe
@@ -34,7 +34,8 @@ class Schemas:
         self.side = side
         self.close = close
         self._document = document
-        self._registry: Any = None
+        self._projected: dict[tuple[str, str], Schema] = {}
+        self._document_seen: dict[str, Any] = {}
         self._checkers: dict[int, tuple[Schema, Checker]] = {}
 
     def checker(self, schema: Schema) -> Checker:
@@ -46,11 +47,10 @@ class Schemas:
 
     def compile(self, schema: Schema) -> Any:
         """The validator of a schema, its references leading to this description's schemas."""
-        if self._registry is None:
-            self._registry = jsonschema_rs.Registry([(_URI, self._resource())])
+        seen = self._seen(schema)
         return jsonschema_rs.Draft202012Validator(
-            map_schema(self._seen(schema), _absolute),
-            registry=self._registry,
+            map_schema(seen, _absolute),
+            registry=jsonschema_rs.Registry([(_URI, self._resource(seen))]),
             validate_formats=True,
             pattern_options=_PATTERNS,
         )
@@ -59,22 +59,42 @@ class Schemas:
         seen = without_hidden(schema, self.side, self.named)
         return closed(seen, self.named) if self.close else seen
 
-    def _resource(self) -> dict[str, Any]:
-        """What references lead to: the named schemas, or the whole document where references lead elsewhere in it."""
-        if any(
-            not target.startswith("#/components/schemas/")
-            for _, root in root_schemas(self._document)
-            for _, node in subschemas(root)
-            if isinstance(target := node.get("$ref", "#/components/schemas/"), str)
-        ):
-            return map_root_schemas(self._document, self._seen)  # type: ignore[no-any-return]  # a mapping stays one
-        components = {"schemas": {name: self._seen(schema) for name, schema in self.named.items()}}
-        if self.close:
-            components["parts"] = {
-                name: part(without_hidden(schema, self.side, self.named), self.named)
-                for name, schema in self.named.items()
-            }
-        return {"components": components}
+    def _resource(self, seen: Schema) -> dict[str, Any]:
+        """What the references of a schema lead to: named schemas, or the whole document where they lead elsewhere."""
+        found: dict[str, dict[str, Schema]] = {"schemas": {}, "parts": {}}
+        open_ = [seen]
+        while open_:
+            for _, node in subschemas(open_.pop()):
+                target = node.get("$ref")
+                if not isinstance(target, str):
+                    continue
+                root, components, kind, name = (*target.split("/")[:4], "", "", "")[:4]
+                if (root, components) != ("#", "components") or kind not in found or name not in self.named:
+                    return self._whole()
+                if name not in found[kind]:
+                    found[kind][name] = self._named(kind, name)
+                    open_.append(found[kind][name])
+        return {"components": found}
+
+    def _named(self, kind: str, name: str) -> Schema:
+        """A named schema as this side sees it, or as a part of a composition."""
+        if (kind, name) not in self._projected:
+            schema = self.named[name]
+            self._projected[kind, name] = (
+                self._seen(schema)
+                if kind == "schemas"
+                else part(without_hidden(schema, self.side, self.named), self.named)
+            )
+        return self._projected[kind, name]
+
+    def _whole(self) -> dict[str, Any]:
+        if not self._document_seen:
+            self._document_seen = map_root_schemas(self._document, self._seen)
+            if self.close:
+                parts = {name: self._named("parts", name) for name in self.named}
+                components = self._document_seen.get("components") or {}
+                self._document_seen = {**self._document_seen, "components": {**components, "parts": parts}}
+        return self._document_seen
 
 
 class Checker:

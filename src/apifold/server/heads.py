@@ -5,20 +5,14 @@ from __future__ import annotations
 import logging
 from functools import lru_cache
 
-from apifold.http import Response, reason
+from apifold.http import reason
 
 log = logging.getLogger("apifold.server")
 
 
-def head_of(response: Response) -> str:
+@lru_cache(maxsize=512)
+def head(status: int, headers: tuple[tuple[str, str], ...]) -> str:
     """Status line and headers of a response, each line with its end (RFC 9112, 4 and 5)."""
-    try:
-        return _kept(response.status, response.headers)
-    except TypeError:  # a header that is no pair of texts can't be kept, but it can be sent
-        return _head(response.status, response.headers)
-
-
-def _head(status: int, headers: tuple[tuple[str, str], ...]) -> str:
     lines = [f"HTTP/1.1 {status} {reason(status)}"]
     for name, value in headers:
         line = f"{name}: {value}"
@@ -28,6 +22,3 @@ def _head(status: int, headers: tuple[tuple[str, str], ...]) -> str:
             lines.append(line)
     lines.append("")
     return "\r\n".join(lines).encode("latin-1", "replace").decode("latin-1")
-
-
-_kept = lru_cache(maxsize=512)(_head)

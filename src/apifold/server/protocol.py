@@ -20,7 +20,7 @@ import httptools
 import orjson
 
 from apifold.http import Request, Response, reason
-from apifold.server.heads import head_of
+from apifold.server.heads import head
 from apifold.server.hub import FOREVER, Hub
 
 MAX_QUEUED = 32
@@ -312,8 +312,8 @@ class HttpProtocol(asyncio.Protocol):
         else:
             length = f"Content-Length: {len(body)}\r\n"
         end = "\r\n" if keep and not old else _connection(keep)
-        head = f"{head_of(response)}{length}{hub.stamp}{request.id}\r\n{end}".encode("latin-1")
-        self.transport.write(head if request.method == "HEAD" else head + body)
+        text = f"{head(response.status, response.headers)}{length}{hub.stamp}{request.id}\r\n{end}".encode("latin-1")
+        self.transport.write(text if request.method == "HEAD" else text + body)
         if keep:
             self.deadline = hub.idle_deadline
         else:
@@ -325,8 +325,8 @@ class HttpProtocol(asyncio.Protocol):
         chunked = response.header("content-length") is None and not old
         keep = keep and not old
         framing = "Transfer-Encoding: chunked\r\n" if chunked and request.method != "HEAD" else ""
-        head = f"{head_of(response)}{framing}{self.hub.stamp}{request.id}\r\n{_connection(keep)}".encode("latin-1")
-        self.transport.write(head)
+        common = f"{framing}{self.hub.stamp}{request.id}\r\n{_connection(keep)}"
+        self.transport.write(f"{head(response.status, response.headers)}{common}".encode("latin-1"))
         if request.method != "HEAD":
             self.running, self.deadline = True, FOREVER
             self.stream = self.hub.loop.create_task(self._stream(body, chunked, keep))
