@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 
 import pytest
@@ -11,6 +12,7 @@ from apifold import Settings
 from apifold.application import Application
 from apifold.errors import DescriptionErrors
 from apifold.generation.watch import Watch
+from apifold.schema.checker import Checker
 
 GOOD = """
 openapi: 3.1.0
@@ -56,6 +58,42 @@ def test_the_same_files_are_the_same_generation(apis, application):
     second = builder.build(first)
     assert first.id == second.id
     assert first.loaded[0] is second.loaded[0], "what did not change is not compiled again"
+
+
+CHECKED = """
+openapi: 3.1.0
+info: {{title: T, version: "{version}"}}
+paths:
+  /x:
+    put:
+      x-apifold: {{binding: {{static: {{value: 1}}}}}}
+      requestBody: {{content: {{application/json: {{schema: {{$ref: "#/components/schemas/Node"}}}}}}}}
+      responses: {{"200": {{description: ok}}}}
+components:
+  schemas:
+    Node: {{type: object, properties: {{name: {{type: string, default: a}}, below: {{$ref: "#/components/schemas/Node"}}}}}}
+"""
+
+
+def test_what_is_served_no_more_goes_without_the_collector(apis, serve):
+    def checkers():
+        return sum(type(one) is Checker for one in gc.get_objects())
+
+    api = serve(apis)
+    running = api.application.running
+    gc.collect()
+    gc.disable()
+    try:
+        counts = []
+        for version in range(4):
+            (apis / "api.yaml").write_text(CHECKED.format(version=version))
+            running.generation = running.builder.build(running.generation)
+            assert api.put("/x", json={"below": {"name": "b"}}).status == 200
+            assert api.put("/x", json={"below": 5}).status == 400
+            counts.append(checkers())
+    finally:
+        gc.enable()
+    assert counts[1:] == counts[:1] * 3
 
 
 def test_files_that_come_change_and_go(apis, application):

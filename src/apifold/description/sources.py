@@ -31,6 +31,11 @@ class ParsedFiles:
     """Plain data of texts that were read before, by digest, so that no text is parsed twice."""
 
     data: dict[str, Any] = field(default_factory=dict)
+    older: dict[str, Any] = field(default_factory=dict)
+
+    def turn(self) -> None:
+        """Forget what was not read since the last turn."""
+        self.older, self.data = self.data, {}
 
     def read(self, raw: bytes, name: str) -> Source:
         """The source that these bytes are.
@@ -46,7 +51,7 @@ class ParsedFiles:
             raise DescriptionErrors([error]) from None
         key = digest + name[-5:]
         if key not in self.data:
-            self.data[key] = marked.read(text, name)
+            self.data[key] = self.older[key] if key in self.older else marked.read(text, name)
         return Source(name, text, self.data[key], digest)
 
 

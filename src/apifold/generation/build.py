@@ -51,6 +51,7 @@ class Builder:
         Args:
             before: the one that runs; what it has of a file that fails now goes on.
         """
+        self.parsed.turn()
         loaded: list[Loaded] = []
         errors: dict[Path, tuple[DescriptionError, ...]] = {}
         for target in self.targets:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ from apifold.generation.watch import Watch
 from apifold.http import Request, Response
 from apifold.observe.events import Observers, Quarantined, Swapped
 from apifold.pipeline.handle import handle
+
+TURN_SECONDS = 0.0005
+"""How long one thread keeps another waiting while a generation is built."""
 
 
 class Running:
@@ -46,7 +52,8 @@ class Running:
         """
         async for _ in watch.changes():
             began = time.perf_counter()
-            generation = await asyncio.to_thread(self.builder.build, self.generation)
+            with _unnoticed():
+                generation = await asyncio.to_thread(self.builder.build, self.generation)
             changed = generation.id != self.generation.id
             self.generation = generation
             if changed:
@@ -59,6 +66,24 @@ class Running:
         served = {one.path for one in generation.loaded}
         for file, errors in generation.errors.items():
             self.observers.tell(Quarantined(str(file), errors, file in served))
+
+
+@contextmanager
+def _unnoticed() -> Iterator[None]:
+    """A block in which another thread works hard, and this one goes on answering.
+
+    The threads take turns more often; and the collector, which would stop both, neither looks at what is being built
+    nor, afterwards, at what was: it lives as long as it is served, and goes by itself then.
+    """
+    turn = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+        sys.setswitchinterval(turn)
 
 
 def files_of(generation: Generation, policy: str) -> set[Path]:

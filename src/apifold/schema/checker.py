@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import jsonschema_rs
 
@@ -36,14 +37,15 @@ class Schemas:
         self._document = document
         self._projected: dict[tuple[str, str], Schema] = {}
         self._document_seen: dict[str, Any] = {}
-        self._checkers: dict[int, tuple[Schema, Checker]] = {}
+        # Weak, because checkers hold on to this: what is served no more is to go without the collector's help.
+        self._checkers: WeakValueDictionary[int, Checker] = WeakValueDictionary()
 
     def checker(self, schema: Schema) -> Checker:
         """The checker of a schema of this document; the same one for the same schema."""
         known = self._checkers.get(id(schema))
-        if known is None or known[0] is not schema:
-            known = self._checkers[id(schema)] = (schema, Checker(self, schema))
-        return known[1]
+        if known is None:
+            known = self._checkers[id(schema)] = Checker(self, schema)
+        return known
 
     def compile(self, schema: Schema) -> Any:
         """The validator of a schema, its references leading to this description's schemas."""
@@ -107,18 +109,20 @@ class Checker:
         accepts: whether a value fits; the validator's own method, once there is a validator.
     """
 
-    __slots__ = ("_schema", "_schemas", "_validator", "accepts")
+    __slots__ = ("__weakref__", "_schema", "_schemas", "_validator", "accepts")
+
+    accepts: Callable[[Any], bool]
 
     def __init__(self, schemas: Schemas, schema: Schema) -> None:
         self._schemas = schemas
         self._schema = schema
-        self._validator: Any = None
-        self.accepts: Callable[[Any], bool] = self._compile_and_accept
 
-    def _compile_and_accept(self, value: Any) -> bool:
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("_validator", "accepts"):
+            raise AttributeError(name)
         self._validator = self._schemas.compile(self._schema)
         self.accepts = self._validator.is_valid
-        return self.accepts(value)
+        return getattr(self, name)
 
     def first_problem(self, value: Any, where: str) -> list[Problem]:
         """One reason why a value does not fit; none where it does.
