@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
@@ -94,7 +95,7 @@ class Application:
         """
         if self._running is None:
             began = perf_counter()
-            builder = self.builder()
+            builder = self.builder
             generation = builder.build()
             took = perf_counter() - began
             if not self.settings.quarantine and not self.crew.has_said("started"):
@@ -149,8 +150,15 @@ class Application:
         """The response to a request; a coroutine that gives it where that takes time."""
         return self.running.answer(request)
 
+    def read_ahead(self) -> None:
+        """Read the descriptions, before processes are forked: these then need not, and share what was read."""
+        self.builder.read_ahead()
+        gc.collect()
+        gc.freeze()
+
+    @cached_property
     def builder(self) -> Builder:
-        """A builder of generations of these targets."""
+        """The builder of generations of these targets."""
         keep = None if self.settings.state == "" else self.settings.state_directory / "kept"
         return Builder(self.targets, self.tools(), KeptFiles(keep), self._beside, self._around)
 
@@ -247,7 +255,7 @@ def check(names: Iterable[str], settings: Settings) -> tuple[DescriptionError, .
     """Every error of every file of some targets, sorted; nothing is kept, served or started."""
     application = Application.serving(names, msgspec.structs.replace(settings, state=""))
     try:
-        return application.builder().build().all_errors
+        return application.builder.build().all_errors
     finally:
         application.close()
 

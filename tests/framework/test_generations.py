@@ -53,7 +53,7 @@ def served(generation):
 
 
 def test_the_same_files_are_the_same_generation(apis, application):
-    builder = application().builder()
+    builder = application().builder
     first = builder.build()
     second = builder.build(first)
     assert first.id == second.id
@@ -97,7 +97,7 @@ def test_what_is_served_no_more_goes_without_the_collector(apis, serve):
 
 
 def test_files_that_come_change_and_go(apis, application):
-    builder = application().builder()
+    builder = application().builder
     first = builder.build()
     (apis / "more.yaml").write_text(good("2", "/more"))
     second = builder.build(first)
@@ -113,7 +113,7 @@ def test_files_that_come_change_and_go(apis, application):
 
 
 def test_a_broken_file_keeps_what_ran_before(apis, application):
-    builder = application().builder()
+    builder = application().builder
     first = builder.build()
     (apis / "api.yaml").write_text("openapi: [")
     second = builder.build(first)
@@ -136,7 +136,7 @@ def test_a_process_that_starts_later_serves_the_last_good_version_too(apis, appl
 
 
 def test_a_removed_file_is_forgotten(apis, application):
-    builder = application().builder()
+    builder = application().builder
     first = builder.build()
     text = (apis / "api.yaml").read_text()
     (apis / "api.yaml").unlink()
@@ -153,7 +153,7 @@ def test_a_first_start_with_errors_is_refused_unless_asked_for(apis, application
 
 
 def test_of_two_that_want_one_place_the_one_that_ran_stays(apis, application):
-    builder = application().builder()
+    builder = application().builder
     first = builder.build()
     (apis / "aaa.yaml").write_text(good("2"))
     second = builder.build(first)
@@ -165,7 +165,7 @@ def test_a_broken_policy_keeps_what_ran_before(apis, application):
     text = good().replace("x-apifold: {binding", "x-apifold: {policy: a, binding")
     (apis / "api.yaml").write_text(text)
     (apis / "policy.yaml").write_text('"a": "@"\n')
-    builder = application().builder()
+    builder = application().builder
     first = builder.build()
     (apis / "policy.yaml").write_text('"a": "role:x and"\n')
     second = builder.build(first)
@@ -180,7 +180,7 @@ def test_a_file_that_is_referred_to_counts(apis, application):
     (apis / "parts").mkdir()
     (apis / "parts" / "a.yaml").write_text("type: string\n")
     (apis / "api.yaml").write_text(text)
-    builder = application().builder()
+    builder = application().builder
     first = builder.build()
     (apis / "parts" / "a.yaml").write_text("type: integer\n")
     assert builder.build(first).id != first.id
@@ -191,7 +191,7 @@ def test_a_module_that_comes_later_mends_its_description(apis, application):
         good().replace("x-apifold: {binding: {static: {value: 1}}}", "operationId: late_module.get")
     )
     app = application(quarantine=True)
-    builder = app.builder()
+    builder = app.builder
     first = builder.build()
     assert first.loaded == ()
     (apis / "late_module.py").write_text("def get():\n    return 1\n")
@@ -208,7 +208,7 @@ def test_a_swap_of_symbolic_links_is_seen(tmp_path):
     (folder / "api.yaml").symlink_to("..data/api.yaml")
     settings = Settings(state="")
     application = Application.serving((str(folder),), settings)
-    builder = application.builder()
+    builder = application.builder
     first = builder.build()
     assert served(first) == {"api": 1}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from msgspec.structs import replace as replace_struct
 
 from apifold.access.policy import Policy, load_policy
 from apifold.bindings import Modules
-from apifold.description import Description, ParsedFiles, Placement, Sources, load
+from apifold.description import Description, KnownDescriptions, ParsedFiles, Placement, Sources
 from apifold.errors import DescriptionError, DescriptionErrors
 from apifold.generation.compile import Grounds, Tools, attach, compile_api
 from apifold.generation.generation import Generation, Loaded, digest_of, generation_id
@@ -44,6 +45,14 @@ class Builder:
     beside: Guests = lambda description, api: ()
     around: Callable[[], Sequence[Api]] = tuple
     parsed: ParsedFiles = field(default_factory=ParsedFiles)
+    known: KnownDescriptions = field(default_factory=KnownDescriptions)
+
+    def read_ahead(self) -> None:
+        """Read every description, so that processes that are forked from this one share what was read."""
+        for target in self.targets:
+            for path, overlays in discover(target, self.parsed).descriptions.items():
+                with suppress(DescriptionErrors):
+                    self._described(target, path, overlays, {})
 
     def build(self, before: Generation | None = None) -> Generation:
         """The generation that the files make now.
@@ -52,6 +61,7 @@ class Builder:
             before: the one that runs; what it has of a file that fails now goes on.
         """
         self.parsed.turn()
+        self.known.turn()
         loaded: list[Loaded] = []
         errors: dict[Path, tuple[DescriptionError, ...]] = {}
         for target in self.targets:
@@ -94,16 +104,12 @@ class Builder:
     ) -> Loaded | None:
         """The API as its files are; the running one where they did not change; None where it is switched off."""
         settings = self.tools.settings
-        sources = Sources(target.directory, settings.remote_references, self.parsed, instead)
-        description = load(path, sources, overlays, Placement(target.prefix, target.base_path))
-        description = _as_asked(description, target)
+        description = self._described(target, path, overlays, instead)
         changes = settings.apis.get(description.name, ApiSettings())
         if not changes.enabled:
             return None
-        if changes.base_path is not None:
-            description = _as_asked(load(path, sources, overlays, Placement(target.prefix, changes.base_path)), target)
         policy, policy_raw = self._policy(target, description)
-        digest = digest_of({**sources.raw, **policy_raw})
+        digest = digest_of({**description.raw, **policy_raw})
         if running is not None and running.digest == digest and not running.errors:
             return running
         grounds = Grounds(
@@ -117,9 +123,20 @@ class Builder:
         for guest in self.beside(description, api):
             api = attach(api, guest)
         if not instead:
-            self.kept.keep(path, sources.raw)
+            self.kept.keep(path, description.raw)
         status = changes.status or description.extension.status or ""
         return Loaded(path, target.name, description, api, digest, status)
+
+    def _described(
+        self, target: Target, path: Path, overlays: tuple[Path, ...], instead: dict[str, bytes]
+    ) -> Description:
+        settings = self.tools.settings
+        sources = Sources(target.directory, settings.remote_references, self.parsed, instead)
+        description = self.known.load(path, sources, overlays, Placement(target.prefix, target.base_path))
+        moved = settings.apis.get(description.name, ApiSettings()).base_path
+        if moved is not None:
+            description = self.known.load(path, sources, overlays, Placement(target.prefix, moved))
+        return _as_asked(description, target)
 
     def _prove(self, description: Description) -> None:
         settings = self.tools.settings
