@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from apifold.store import Collection, CollectionSpec, open_database
 from servers import Ask, Server
 
 BODY = {"name": "host-1", "status": "up", "cores": 8, "labels": ["rack-1", "room-2"], "note": "A host as others are"}
-READS, CLIENTS, RATE, SECONDS = 20_000, 8, 200, 5
+READS, WRITES, CLIENTS, RATE, SECONDS = 20_000, 4_000, 8, 200, 5
 
 SLOW = """
 openapi: 3.1.0
@@ -78,6 +79,22 @@ def reads(home: Path, rounds: int) -> list[tuple[str, float]]:
     ]
 
 
+def writes(home: Path) -> list[tuple[str, float]]:
+    """A document stored, one after the other and many at once."""
+    database = open_database(f"sqlite:///{home / 'written.db'}")
+    collection = Collection(database, "hosts", CollectionSpec())
+    collection.create(BODY)
+    rows = []
+    for threads in (1, 16):
+        began = time.process_time()
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(lambda _: collection.create(BODY), range(WRITES)):
+                pass
+        rows.append((f"one document stored, {threads} at once, us", (time.process_time() - began) / WRITES * 1e6))
+    database.close()
+    return rows
+
+
 def stall(home: Path) -> list[tuple[str, float]]:
     """Latency of a fast operation, alone and beside slow ones that block their threads, in ms."""
     folder = home / "apis"
@@ -125,7 +142,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="keep the figures in bench/")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows = reads(Path(folder), chosen.rounds) + stall(Path(folder))
+        rows = reads(Path(folder), chosen.rounds) + writes(Path(folder)) + stall(Path(folder))
     lines = "\n".join(f"| {name} | {value:.2f} |" for name, value in rows)
     text = (
         f"# Storage, and slow beside fast\n\n`python bench/storage.py` on {machine()}.\n\n| | |\n|---|---|\n{lines}\n"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 
 import pytest
 
 import apifold.settings
+from apifold import Request, Response
 
 API = """
 openapi: 3.1.0
@@ -41,6 +43,16 @@ paths:
       operationId: handlers.answers
       parameters: [{name: kind, in: path, required: true, schema: {type: string}}]
       responses: {"200": {description: ok, content: {application/json: {schema: {type: object, required: [a]}}}}}
+  /numbers/{count}:
+    get:
+      operationId: handlers.numbers
+      parameters: [{name: count, in: path, required: true, schema: {type: integer}}]
+      responses: {"200": {description: ok, content: {application/json: {schema: {type: array, items: {type: integer}}}}}}
+  /tagged:
+    get:
+      operationId: handlers.tagged
+      x-apifold: {traits: [etag]}
+      responses: {"200": {description: ok, content: {application/json: {schema: {type: array}}}}}
   /forms:
     get:
       operationId: handlers.forms
@@ -86,6 +98,14 @@ def answers(kind):
 
 def forms():
     return "a,b"
+
+def numbers(count):
+    for number in range(count):
+        seen.append(number)
+        yield number
+
+def tagged():
+    yield from ["a", "b"]
 """
 
 
@@ -338,3 +358,35 @@ def test_the_narrower_mode_wins(write, serve):
     assert (api.get("/loose?n=x").status, api.get("/strict?n=x").status) == (200, 400)
     asked = apifold.settings.load(None, {"apis": {"api": {"validation": {"request": "reject"}}}}, {}).apis
     assert serve(folder, apis=asked).get("/loose?n=x").status == 400
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 1234])
+def test_an_iterator_is_a_list(api, count):
+    answer = api().get(f"/numbers/{count}")
+    assert (answer.headers["content-type"], answer.json) == ("application/json", list(range(count)))
+
+
+def test_a_long_list_is_made_while_it_is_sent(api):
+    client = api()
+    made = []
+
+    async def ask():
+        request = Request("GET", "/numbers/100000")
+        answered = client.application.answer(request)
+        response = answered if isinstance(answered, Response) else await answered
+        seen = sys.modules["handlers"].seen
+        async for _ in response.body:
+            made.append(len(seen))
+            if len(made) == 5:
+                break
+        await response.body.aclose()
+
+    client.loop.run_until_complete(ask())
+    assert made == [100, 200, 300, 400, 500]
+
+
+def test_traits_see_all_of_an_iterator(api):
+    client = api()
+    answer = client.get("/tagged")
+    assert answer.json == ["a", "b"]
+    assert client.get("/tagged", headers={"if-none-match": answer.headers["etag"]}).status == 304

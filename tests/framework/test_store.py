@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -197,6 +201,60 @@ def test_of_many_changes_at_once_none_is_lost(hosts):
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(add, range(6)))
     assert hosts.read(made.id).body == {"count": 60}
+
+
+def test_writes_that_wait_are_committed_together_and_fail_alone(tmp_path):
+    database = open_database(f"sqlite:///{tmp_path}/test.db")
+    hosts = Collection(database, "hosts", SPEC)
+    said = []
+    with database.writing() as connection:
+        connection.connection.driver_connection.set_trace_callback(said.append)
+    said.clear()
+    inside, go_on = threading.Event(), threading.Event()
+
+    def change(body):
+        inside.set()
+        assert go_on.wait(10)
+        return {**body, "size": 1}
+
+    first = hosts.create({"name": "first"})
+    said.clear()
+    with ThreadPoolExecutor(12) as pool:
+        slow = pool.submit(hosts.change, first.id, change)
+        assert inside.wait(10)
+        others = [pool.submit(hosts.create, {"name": name}) for name in ("a", "b", "a", "c", "d", "first")]
+        while database._writer._waiting < len(others):
+            time.sleep(0.001)
+        assert hosts.read(first.id).revision == 1, "nothing is there before it is committed"
+        go_on.set()
+        assert slow.result().revision == 2
+        errors = [type(error) for error in (other.exception() for other in others) if error]
+    assert errors == [Conflict, Conflict]
+    assert sorted(one.body["name"] for one in hosts.page(Query()).items) == ["a", "b", "c", "d", "first"]
+    assert (said.count("BEGIN IMMEDIATE"), said.count("COMMIT")) == (1, 1)
+    database.close()
+
+
+def test_writes_of_several_processes_all_arrive(tmp_path):
+    url = f"sqlite:///{tmp_path}/test.db"
+    open_database(url).close()
+    script = textwrap.dedent(
+        """
+        import sys
+        from concurrent.futures import ThreadPoolExecutor
+        from apifold.store import Collection, CollectionSpec, open_database
+        database = open_database(sys.argv[1])
+        hosts = Collection(database, "hosts", CollectionSpec())
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: hosts.create({"number": number}), range(100)))
+        database.close()
+        """
+    )
+    running = [subprocess.Popen([sys.executable, "-c", script, url]) for _ in range(3)]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    database = open_database(url)
+    assert Collection(database, "hosts", CollectionSpec()).page(Query(limit=1, count=True)).total == 300
+    database.close()
 
 
 def test_workers_that_start_at_once_migrate_once(tmp_path):

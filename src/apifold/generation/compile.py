@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -335,7 +336,11 @@ def _changed(
 def _awaiting(call: Call) -> Callable[[Exchange], Awaitable[Result]]:
     async def proceed(exchange: Exchange) -> Result:
         result = call(exchange)
-        return result if isinstance(result, Result) else await result
+        if not isinstance(result, Result):
+            result = await result
+        if isinstance(result.value, Iterator):  # traits look at the whole of it
+            result.value = await asyncio.to_thread(list, result.value)
+        return result
 
     return proceed
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import decimal
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -17,6 +19,9 @@ from apifold.exchange import Result
 from apifold.http import Response, best_match
 from apifold.schema.checker import Checker, Schemas
 from apifold.settings import Mode
+
+STREAMED_ITEMS = 100
+"""Items of a streamed list that are in memory at a time."""
 
 _NO_BODY = frozenset((204, 205, 304))
 _JSON = (("Content-Type", "application/json"),)
@@ -69,11 +74,15 @@ class Writer:
             return Response(value.status, value.body, (*value.headers, *headers)) if headers else value
         if status in _NO_BODY:
             return Response(status, b"", headers)
+        kind = type(value)
+        if kind is not dict and kind is not list and isinstance(value, Iterator):
+            result.partial = True
+            return Response(status, _streamed(value), _JSON + headers)
         if media == "application/json":
             body, content = encode_json(value), _JSON
         else:
-            body, kind = encode(value, media)
-            content = (("Content-Type", kind),)
+            body, named = encode(value, media)
+            content = (("Content-Type", named),)
         return Response(status, body, content + headers if headers else content)
 
     def refuse(self, result: Result, response: Response) -> tuple[Problem, ...]:
@@ -128,6 +137,19 @@ def compile_writer(description: Description, operation: Operation, schemas: Sche
     is_open = any("*" in name for name in described)
     offered = () if is_open else tuple(name for name in described if not name.startswith("application/problem"))
     return Writer(offered, offered[0] if offered else "", checkers, ranges, mode)
+
+
+async def _streamed(items: Iterator[Any]) -> AsyncIterator[bytes]:
+    """A JSON array of items, some at a time; they are asked for in a thread, because that may block."""
+    start = b"["
+    while batch := await asyncio.to_thread(_batch, items):
+        yield start + encode_json(batch)[1:-1]
+        start = b","
+    yield b"]" if start == b"," else b"[]"
+
+
+def _batch(items: Iterator[Any]) -> list[Any]:
+    return list(islice(items, STREAMED_ITEMS))
 
 
 def encode(value: Any, media: str) -> tuple[bytes, str]:

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from apifold.errors import MissingExtra, SettingsError, Unavailable
+from apifold.store.writer import GroupedWriter
 
 BUSY_SECONDS = 10.0
 """How long a SQLite transaction waits for another's."""
@@ -49,6 +50,7 @@ class Database:
         self._raw: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self.engine = self._sqlite() if self.inline else self._postgresql()
+        self._writer = GroupedWriter(self.engine) if self.inline else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -62,7 +64,18 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One short write transaction, committed at the end of the block. On SQLite they come one after the other.
+        """One short write, committed at the end of the block. On SQLite they come one after the other, and those that
+        wait for their turn are committed together.
+
+        Raises:
+            Unavailable: the database can't be reached, or is locked for too long.
+        """
+        with self._faults(), self._writer.writing() if self._writer else self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A transaction of its own, for steps that may end transactions themselves.
 
         Raises:
             Unavailable: the database can't be reached, or is locked for too long.
@@ -91,6 +104,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        if self._writer:
+            self._writer.close()
         self.engine.dispose()
         with self._lock:
             for connection in self._raw:
@@ -135,7 +150,7 @@ class Database:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError:
+        except (OperationalError, sqlite3.OperationalError):
             raise Unavailable("The database can't be reached, or is busy.", retry_after=1) from None
         except DBAPIError as error:
             if error.connection_invalidated:

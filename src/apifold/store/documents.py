@@ -24,6 +24,7 @@ from apifold.store.tables import documents
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = {"created_at": documents.c.created, "updated_at": documents.c.updated}
+_INSERT = documents.insert()
 _POINT_READ = "SELECT id, revision, body, created, updated FROM apifold_documents WHERE collection = ? AND id = ?"
 
 
@@ -130,7 +131,7 @@ class Collection:
         values = {"collection": self.name, "id": given, "revision": 1, "body": body, "created": now, "updated": now}
         with self._conflicts(given, body), self.database.writing() as connection:
             self.database.lock(connection, self.name)
-            connection.execute(documents.insert().values(values))
+            connection.execute(_INSERT, values)
         return Document(given, 1, body, _moment(now), _moment(now))
 
     def read(self, id: str) -> Document:  # as above

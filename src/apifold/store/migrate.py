@@ -39,7 +39,7 @@ def upgrade(database: Database, directory: Path = OWN, name: str = "apifold") ->
     from alembic.script import ScriptDirectory  # noqa: PLC0415  # as above
 
     script = ScriptDirectory(str(directory))
-    with database.writing() as connection:
+    with database.migrating() as connection:
         database.lock(connection, "migrations")
         context = MigrationContext.configure(
             connection,
