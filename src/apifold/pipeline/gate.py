@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from apifold.access.credentials import Security
@@ -51,12 +51,17 @@ class Gate:
         if not isinstance(caller, Caller):
             return self._admit_later(exchange, caller, scopes)
         exchange.caller = caller
-        self._permit(caller, scopes, exchange.captured)
+        if scopes:
+            self._check_scopes(caller, scopes)
+        if self.rule is not None and not self.rule(caller, exchange.captured):
+            raise Denied("You are not allowed to do this.")
         return None
 
     async def _admit_later(self, exchange: Exchange, caller: Awaitable[Caller], scopes: frozenset[str]) -> None:
-        exchange.caller = await caller
-        self._permit(exchange.caller, scopes, exchange.captured)
+        exchange.caller = known = await caller
+        self._check_scopes(known, scopes)
+        if self.rule is not None and not self.rule(known, exchange.captured):
+            raise Denied("You are not allowed to do this.")
 
     def _stranger(self) -> Caller | Awaitable[Caller]:
         """Who somebody without a credential is."""
@@ -66,8 +71,6 @@ class Gate:
             return NOBODY
         raise Unauthenticated(challenge=self.method.challenge)
 
-    def _permit(self, caller: Caller, scopes: frozenset[str], captured: Sequence[str]) -> None:
-        if scopes and not scopes <= caller.scopes and not self.method.open:
+    def _check_scopes(self, caller: Caller, scopes: frozenset[str]) -> None:
+        if not scopes <= caller.scopes and not self.method.open:
             raise Denied(f"This needs the scope {', '.join(sorted(scopes - caller.scopes))}.")
-        if self.rule and not self.rule(caller, captured):
-            raise Denied("You are not allowed to do this.")

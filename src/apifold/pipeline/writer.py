@@ -70,20 +70,18 @@ class Writer:
     def render(self, result: Result, media: str) -> Response:
         """The response that a result is."""
         value, status, headers = result.value, result.status, result.headers
+        kind = type(value)
+        if (kind is dict or kind is list) and media == "application/json" and status not in _NO_BODY:
+            return Response(status, encode_json(value), _JSON + headers if headers else _JSON)
         if isinstance(value, Response):
             return Response(value.status, value.body, (*value.headers, *headers)) if headers else value
         if status in _NO_BODY:
             return Response(status, b"", headers)
-        kind = type(value)
-        if kind is not dict and kind is not list and isinstance(value, Iterator):
+        if isinstance(value, Iterator):
             result.partial = True
             return Response(status, _streamed(value), _JSON + headers)
-        if media == "application/json":
-            body, content = encode_json(value), _JSON
-        else:
-            body, named = encode(value, media)
-            content = (("Content-Type", named),)
-        return Response(status, body, content + headers if headers else content)
+        body, named = encode(value, media)
+        return Response(status, body, (("Content-Type", named), *headers))
 
     def refuse(self, result: Result, response: Response) -> tuple[Problem, ...]:
         """How a response breaks the contract; nothing where it does not, or where nobody asked.

@@ -37,16 +37,24 @@ _METHODS = {
     name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
 }
 _BODILESS = frozenset((204, 304))
-_NAMES = {
-    spelling.encode(): name.lower()
+
+
+class _Names(dict[bytes, str]):
+    """Names of headers in lower case; those that are frequent need not be decoded each time."""
+
+    def __missing__(self, name: bytes) -> str:
+        return name.decode("latin-1").lower()
+
+
+_NAMES = _Names(
+    (spelling.encode(), name.lower())
     for name in (
         "Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Cache-Control", "Connection",
         "Content-Length", "Content-Type", "Cookie", "Host", "If-Match", "If-None-Match", "Origin", "Transfer-Encoding",
         "User-Agent", "X-Auth-Token", "X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id",
     )
     for spelling in (name, name.lower())
-}  # fmt: skip
-"""Names of headers by how they are mostly spelled, so that they need not be decoded each time."""
+)  # fmt: skip
 
 
 class Refusal(Exception):
@@ -160,7 +168,7 @@ class HttpProtocol(asyncio.Protocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = _NAMES.get(name) or name.decode("latin-1").lower()
+        key = _NAMES[name]
         if key in self.headers:
             self._repeated(key, value.decode("latin-1"))
         else:
