@@ -46,12 +46,12 @@ format:
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(BIN)/.serve
+bench: system $(BIN)/.test
 	$(BIN)/python bench/compare.py --write
 	$(BIN)/python bench/growth.py --write
 	$(BIN)/python bench/storage.py --write
 
-bench-check: $(BIN)/.serve
+bench-check: system $(BIN)/.test
 	$(BIN)/python bench/check.py
 
 system:

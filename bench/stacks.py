@@ -47,8 +47,14 @@ class Stack:
         found = subprocess.run(
             [folder / "bin/pip", "list", "--format=freeze"], check=True, capture_output=True, text=True
         ).stdout
-        wanted = {package.partition("[")[0].lower() for package in self.packages}
-        return ", ".join(line.replace("==", " ") for line in found.split() if line.partition("==")[0].lower() in wanted)
+        wanted = {_normal(package.partition("[")[0]) for package in self.packages}
+        versions = dict(line.split("==") for line in found.split() if "==" in line)
+        return ", ".join(f"{name} {version}" for name, version in versions.items() if _normal(name) in wanted)
+
+
+def _normal(name: str) -> str:
+    """A package's name as all its spellings have it (PEP 503)."""
+    return name.lower().replace("_", "-").replace(".", "-")
 
 
 def uvicorn(module: str) -> tuple[str, ...]:
