@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-STACKS, WORK = HERE / "stacks", HERE / "work"
+APPS, WORK = HERE / "apps", HERE / "work"
 BIN = Path(sys.executable).parent
-ENVIRONMENT = {"PYTHONPATH": f"{WORK}:{STACKS}", "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = {"PYTHONPATH": f"{WORK}:{APPS}", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ SERVE = (
     *("--auth", "tokens", "--tokens", str(WORK / "tokens.yaml"), "--state", "{state}"),
 )
 
-RAW = Stack("raw protocol", ("{bin}/python", str(STACKS / "raw.py"), "{port}"), kind="limit")
+RAW = Stack("raw protocol", ("{bin}/python", str(APPS / "raw.py"), "{port}"), kind="limit")
 OURS = Stack("apifold", (*SERVE, "--no-access-log"), kind="ours")
 LOGGED = Stack("apifold, access log on", (*SERVE, "--access-log"), kind="ours")
 ALL = (

@@ -16,7 +16,7 @@ from typing import Any
 
 import uvloop
 from asks import ROWS
-from stacks import STACKS, WORK
+from stacks import APPS, WORK
 
 from apifold import Settings
 from apifold.application import Application
@@ -28,7 +28,7 @@ from apifold.server.hub import Hub
 from apifold.server.protocol import HttpProtocol
 from servers import Ask
 
-sys.path.insert(0, str(STACKS))
+sys.path.insert(0, str(APPS))
 from raw import Raw  # it lies beside the peers
 
 CALLS, ROUNDS = 5_000, 7

@@ -13,15 +13,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
+from functools import partial
 
 import httptools
-import orjson
 
-from apifold.http import Request, Response, reason
+from apifold.http import Request, Response
+from apifold.server.drive import Driven
 from apifold.server.heads import head
 from apifold.server.hub import FOREVER, Hub
+from apifold.server.refusal import Refusal
 
 MAX_QUEUED = 32
 """Requests of one connection that wait while one is answered; then no more is read."""
@@ -55,20 +56,6 @@ _NAMES = _Names(
     )
     for spelling in (name, name.lower())
 )  # fmt: skip
-
-
-class Refusal(Exception):
-    """What came in is not to be read on; answered with a status, then the connection closes."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-
-    def response(self) -> Response:
-        """The refusal as a problem document (RFC 9457)."""
-        body = {"type": "about:blank", "title": reason(self.status), "status": self.status, "detail": self.detail}
-        return Response(self.status, orjson.dumps(body), (("Content-Type", "application/problem+json"),))
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -273,20 +260,22 @@ class HttpProtocol(asyncio.Protocol):
         request.id = next(hub.ids)
         try:
             response = hub.answer(request)
-        except Exception:
-            response, keep = _failed(request), False
+        except Exception as error:  # whatever it is, the client is to have an answer
+            response, keep = _failed(request, error), False
         if isinstance(response, Response):
-            self.send(request, response, keep, old)
+            self._send(request, response, keep, old)
         else:
             self.running, self.deadline = True, FOREVER
-            _Suspended(self, response, request, keep, old).step(None)
+            Driven(response, hub.loop, partial(self._send_late, request, keep, old)).step()
 
-    def send_late(self, request: Request, response: Response, keep: bool, old: bool) -> None:
+    def _send_late(self, request: Request, keep: bool, old: bool, answered: Response | Exception) -> None:
         """Send what was waited for, then go on with the requests that came in meanwhile."""
         if self.transport.is_closing():
             self.running = False
             return
-        self.send(request, response, keep, old)
+        if isinstance(answered, Exception):
+            answered, keep = _failed(request, answered), False
+        self._send(request, answered, keep, old)
         if not self.stream:
             self._proceed()
 
@@ -307,7 +296,7 @@ class HttpProtocol(asyncio.Protocol):
             elif self.phase != IDLE:
                 self.deadline = self.hub.head_deadline if self.phase == HEAD else self.hub.body_deadline
 
-    def send(self, request: Request, response: Response, keep: bool, old: bool) -> None:
+    def _send(self, request: Request, response: Response, keep: bool, old: bool) -> None:
         """Write a response, at once or piece by piece."""
         hub, body = self.hub, response.body
         if hub.draining or (self.closing and not self.queue):
@@ -398,7 +387,7 @@ class HttpProtocol(asyncio.Protocol):
         if not self.transport.is_closing():
             unread = Request("", "/")
             unread.id = next(self.hub.ids)
-            self.send(unread, refusal.response(), False, False)
+            self._send(unread, refusal.response(), False, False)
 
     def _close(self) -> None:
         self.running = False
@@ -429,40 +418,9 @@ class HttpProtocol(asyncio.Protocol):
         self.transport.abort()
 
 
-class _Suspended:
-    """Drives an answer that takes time, without a task."""
-
-    __slots__ = ("coroutine", "keep", "old", "protocol", "request")
-
-    def __init__(
-        self, protocol: HttpProtocol, coroutine: Coroutine[Any, Any, Response], request: Request, keep: bool, old: bool
-    ) -> None:
-        self.protocol = protocol
-        self.coroutine = coroutine
-        self.request = request
-        self.keep = keep
-        self.old = old
-
-    def step(self, _: Any) -> None:
-        """Run until the coroutine ends or waits; then go on when what it waits for is done."""
-        try:
-            waited = self.coroutine.send(None)
-        except StopIteration as end:
-            self.protocol.send_late(self.request, end.value, self.keep, self.old)
-        except Exception:
-            self.protocol.send_late(self.request, _failed(self.request), False, self.old)
-        else:
-            if waited is None:
-                self.protocol.hub.loop.call_soon(self.step, None)
-            else:
-                # What `asyncio.Task` does with a future that is awaited in it.
-                waited._asyncio_future_blocking = False
-                waited.add_done_callback(self.step)
-
-
-def _failed(request: Request) -> Response:
-    """The answer to a request whose application failed; called where the exception is handled."""
-    log.exception("request %s failed outside of its application", request.id)
+def _failed(request: Request, error: Exception) -> Response:
+    """The answer to a request whose application failed."""
+    log.error("request %s failed outside of its application", request.id, exc_info=error)
     return Refusal(500, "Something went wrong here.").response()
 
 
