@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import urllib.request
 from collections.abc import Mapping
@@ -45,7 +46,7 @@ class ParsedFiles:
         """
         digest = hashlib.sha256(raw).hexdigest()
         try:
-            text = raw.decode("utf-8-sig")
+            text = raw.removeprefix(codecs.BOM_UTF8).decode()
         except UnicodeDecodeError:
             error = DescriptionError(name, 0, "", "this is not UTF-8 text", "save the file as UTF-8")
             raise DescriptionErrors([error]) from None
