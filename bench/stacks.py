@@ -10,6 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 APPS, WORK = HERE / "apps", HERE / "work"
 BIN = Path(sys.executable).parent
+(WORK / "tokens.yaml").chmod(0o600)
 ENVIRONMENT = {"PYTHONPATH": f"{WORK}:{APPS}", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
