@@ -148,7 +148,8 @@ class Checker:
             return []
         found: dict[tuple[str, str], None] = {}
         for error in self._validator.iter_errors(value):
-            found.update(dict.fromkeys(describe(error)))
+            for one in describe(error):
+                found[one] = None
             if len(found) >= MAX_PROBLEMS:
                 break
         told = list(found)

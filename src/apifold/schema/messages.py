@@ -56,7 +56,7 @@ def describe(error: Any) -> Iterator[tuple[str, str]]:
     """
     kind = error.kind
     name = kind.name
-    pointer = "".join([f"/{escape(part)}" if isinstance(part, str) else f"/{part}" for part in error.instance_path])
+    pointer = _pointer(error.instance_path)
     if name in _SAYS:
         yield pointer, _SAYS[name](kind)
         return
@@ -84,6 +84,13 @@ def describe(error: Any) -> Iterator[tuple[str, str]]:
                 yield from describe(one)
         case _:
             yield pointer, f"breaks the rule {name}"
+
+
+def _pointer(path: list[str | int]) -> str:
+    plain = "".join([f"/{part}" for part in path])
+    if "~" in plain or plain.count("/") > len(path):
+        return "".join([f"/{escape(str(part))}" for part in path])
+    return plain
 
 
 def _either(names: list[str]) -> str:
