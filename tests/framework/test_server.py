@@ -210,8 +210,9 @@ def test_the_slow_are_not_waited_for():
 
 
 def test_a_request_that_begins_behind_another_has_its_time_too():
-    raw, closed = talk(b"GET /sleep HTTP/1.1\r\nHost: h\r\n\r\nGET /next HT")
-    assert (statuses(raw), closed) == ([200, 408], True)
+    for path in (b"/sleep", b"/fast"):
+        raw, closed = talk(b"GET %b HTTP/1.1\r\nHost: h\r\n\r\nGET /next HT" % path, idle_timeout=60)
+        assert (statuses(raw), closed) == ([200, 408], True)
 
 
 def test_a_client_that_asks_first_is_told_to_go_on():

@@ -151,7 +151,8 @@ class HttpProtocol(asyncio.Protocol):
     # The parser calls these.
 
     def on_url(self, url: bytes) -> None:
-        self.phase = HEAD
+        if self.phase == IDLE:  # it came behind another request, in one segment
+            self.phase, self.deadline = HEAD, self.hub.head_deadline
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -197,7 +198,7 @@ class HttpProtocol(asyncio.Protocol):
         parser = self.parser
         method = parser.get_method()
         request = Request(_METHODS.get(method) or method.decode(), path, query, headers, body, self.client, self.scheme)
-        keep = parser.should_keep_alive() and not self.hub.draining
+        keep = parser.should_keep_alive()
         # Only a client that says `Connection: keep-alive`, or is not kept, can be one of HTTP/1.0.
         old = (not keep or "connection" in headers) and parser.get_http_version() == "1.0"
         if self.running:
