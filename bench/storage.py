@@ -1,4 +1,4 @@
-"""The storage path, and what slow handlers do to fast ones.
+"""The storage path, what each kind of handler costs, and what slow ones do to fast ones.
 
 python bench/storage.py [--rounds N] [--write]
 """
@@ -30,15 +30,23 @@ READS, WRITES, CLIENTS, RATE, SECONDS = 20_000, 4_000, 8, 200, 5
 SLOW = """
 openapi: 3.1.0
 info: {title: Slow and fast, version: "1"}
-x-apifold: {handlers: handlers}
+x-apifold: {handlers: handlers, validation: {response: "off"}}
 paths:
   /fast: {get: {operationId: fast, x-apifold: {inline: true}, responses: {"200": {description: ok}}}}
+  /async: {get: {operationId: suspending, responses: {"200": {description: ok}}}}
+  /thread: {get: {operationId: threaded, responses: {"200": {description: ok}}}}
   /slow: {get: {operationId: slow, responses: {"200": {description: ok}}}}
 """
+KINDS = {"`def`, `inline: true`": "/fast", "`async def`": "/async", "`def`, in a thread": "/thread"}
 HANDLERS = """
 import time
 
 def fast():
+    return {"fast": True}
+
+threaded = fast
+
+async def suspending():
     return {"fast": True}
 
 def slow():
@@ -95,14 +103,26 @@ def writes(home: Path) -> list[tuple[str, float]]:
     return rows
 
 
-def stall(home: Path) -> list[tuple[str, float]]:
-    """Latency of a fast operation, alone and beside slow ones that block their threads, in ms."""
+def served(home: Path, *, pinned: bool) -> Server:
+    """A server of fast and slow operations."""
     folder = home / "apis"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "openapi.yaml").write_text(SLOW)
     (folder / "handlers.py").write_text(HANDLERS)
     line = [str(BIN / "apifold"), "serve", str(folder), "--listen", "127.0.0.1:{port}", "--workers", "1"]
-    with Server([*line, "--no-access-log", "--state", str(home / "state")], home, {}, pinned=False) as server:
+    return Server([*line, "--no-access-log", "--state", str(home / "state")], home, {}, pinned=pinned)
+
+
+def kinds(home: Path, rounds: int) -> list[tuple[str, float]]:
+    """CPU microseconds of a request, by how its handler runs."""
+    with served(home, pinned=True) as server:
+        found = {name: [server.load(Ask("GET", path), 1).cpu for _ in range(rounds)] for name, path in KINDS.items()}
+    return [(f"a request, its handler {name}, us", statistics.median(costs)) for name, costs in found.items()]
+
+
+def stall(home: Path) -> list[tuple[str, float]]:
+    """Latency of a fast operation, alone and beside slow ones that block their threads, in ms."""
+    with served(home, pinned=False) as server:
         alone = latencies(server.port)
         stop = threading.Event()
         slow = [threading.Thread(target=keep_asking, args=(server, stop)) for _ in range(CLIENTS)]
@@ -142,11 +162,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="keep the figures in bench/")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows = reads(Path(folder), chosen.rounds) + writes(Path(folder)) + stall(Path(folder))
+        rows = reads(Path(folder), chosen.rounds) + writes(Path(folder))
+        rows += kinds(Path(folder), chosen.rounds) + stall(Path(folder))
     lines = "\n".join(f"| {name} | {value:.2f} |" for name, value in rows)
-    text = (
-        f"# Storage, and slow beside fast\n\n`python bench/storage.py` on {machine()}.\n\n| | |\n|---|---|\n{lines}\n"
-    )
+    text = f"# Storage, kinds of handlers, and slow beside fast\n\n`python bench/storage.py` on {machine()}.\n\n| | |\n|---|---|\n{lines}\n"
     print(text)
     if chosen.write:
         keep("storage", text, dict(rows))
