@@ -17,6 +17,15 @@ def keep(name: str, text: str, figures: object) -> None:
     FIGURES.write_text(json.dumps(known() | {name: figures}, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
+def tell(name: str, heading: str, rows: list[tuple[str, float]], write: bool) -> None:
+    """Print rows of a name and a figure as a table; keep them where that is asked for."""
+    lines = "\n".join(f"| {one} | {value:.2f} |" for one, value in rows)
+    text = f"{heading}\n\n| | |\n|---|---|\n{lines}\n"
+    print(text)
+    if write:
+        keep(name, text, dict(rows))
+
+
 def known() -> dict:
     """The figures that are kept."""
     return json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}

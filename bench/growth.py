@@ -17,7 +17,7 @@ import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from figures import keep, machine
+from figures import machine, tell
 from stacks import BIN
 
 from apifold import Settings
@@ -191,11 +191,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         rows = requests(home, chosen.rounds) + builds(home, 3) + starts(home, 3) + swaps(home) + memory(home)
-    lines = "\n".join(f"| {name} | {value:.2f} |" for name, value in rows)
-    text = f"# What grows\n\n`python bench/growth.py` on {machine()}; requests as ratios to the first row.\n\n| | |\n|---|---|\n{lines}\n"
-    print(text)
-    if chosen.write:
-        keep("growth", text, dict(rows))
+    tell(
+        "growth",
+        f"# What grows\n\n`python bench/growth.py` on {machine()}; requests as ratios to the first row.",
+        rows,
+        chosen.write,
+    )
 
 
 if __name__ == "__main__":

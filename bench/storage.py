@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from figures import keep, machine
+from figures import machine, tell
 from stacks import BIN
 
 from apifold.store import Collection, CollectionSpec, open_database
@@ -164,11 +164,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = reads(Path(folder), chosen.rounds) + writes(Path(folder))
         rows += kinds(Path(folder), chosen.rounds) + stall(Path(folder))
-    lines = "\n".join(f"| {name} | {value:.2f} |" for name, value in rows)
-    text = f"# Storage, kinds of handlers, and slow beside fast\n\n`python bench/storage.py` on {machine()}.\n\n| | |\n|---|---|\n{lines}\n"
-    print(text)
-    if chosen.write:
-        keep("storage", text, dict(rows))
+    tell(
+        "storage",
+        f"# Storage, kinds of handlers, and slow beside fast\n\n`python bench/storage.py` on {machine()}.",
+        rows,
+        chosen.write,
+    )
 
 
 if __name__ == "__main__":
