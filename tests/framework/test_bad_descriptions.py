@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from dataclasses import dataclass, field
 
 import pytest
 
 from apifold.application import check
+from apifold.description import ParsedFiles, Sources, load
+from apifold.errors import DescriptionErrors
 from apifold.settings import Settings
 
 HEAD = """
@@ -290,3 +293,21 @@ def test_a_handler_that_may_be_named_by_setting(tmp_path):
     assert check((str(tmp_path),), Settings())
     allowed = Settings(handlers=("platform",))
     assert check((str(tmp_path),), allowed) == ()
+
+
+def test_a_large_description_is_told_each_mistake_once(tmp_path):
+    paths = {f"/x{number}": {"get": {"responses": {"200": {"description": "ok"}}}} for number in range(120)}
+    paths["/x119"] = {"fetch": {}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "T", "version": "1"},
+        "pathz": {},
+        "paths": paths,
+        "components": {"schemaz": {}, "schemas": {f"S{number}": {"type": "object"} for number in range(120)}},
+    }
+    file = tmp_path / "api.json"
+    file.write_text(json.dumps(document))
+    with pytest.raises(DescriptionErrors) as raised:
+        load(file, Sources(tmp_path, False, ParsedFiles()))
+    pointers = [error.pointer for error in raised.value.errors]
+    assert sorted(pointers) == ["/components/schemaz", "/paths/~1x119/fetch", "/pathz"]

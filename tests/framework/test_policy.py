@@ -76,6 +76,29 @@ def test_every_rule_decides_as_oslo_policy_does(text, other, caller, target):
     assert ours == bool(enforcer.enforce("it", dict(target), credentials)), text
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    text=texts | some.just("role:%(missing)s") | some.just("user_id:%(visibility)s-%(owner)s"),
+    caller=callers,
+    captured=some.dictionaries(
+        some.sampled_from(("project_id", "owner", "visibility")), some.sampled_from(("lab", "ops", "ada"))
+    ),
+)
+def test_a_rule_on_a_path_decides_as_it_does_on_a_mapping(text, caller, captured):
+    policy = Policy({"it": text, "other": "role:member"})
+    target = {"project_id": caller.project, "user_id": caller.user, **captured}
+    on_path = policy.path_rule("it", tuple(captured))(caller, list(captured.values()))
+    assert on_path == policy.rule("it")(caller, target), text
+
+
+def test_a_role_that_nothing_names_is_nobodys():
+    caller = Caller("ada", "lab", frozenset(("none",)))
+    policy = Policy({"it": "role:%(wanted)s"})
+    assert not policy.rule("it")(caller, {})
+    assert not policy.path_rule("it", ())(caller, ())
+    assert policy.rule("it")(caller, {"wanted": "None"})
+
+
 @pytest.mark.parametrize(
     ("rule", "says"),
     [

@@ -31,6 +31,10 @@ async def answer(request: Request) -> Response:
         return Response(200, pieces(3))
     if name == "cut":
         return Response(200, pieces(2, fail=True))
+    if name == "lists":
+        return Response(200, b"x", [["X-A", "1"], ["X-B", "2"]])
+    if name == "mixed":
+        return Response(200, b"x", (["X-A", "1"], ("X-B", "2")))
     if name == "split":
         return Response(200, b"x", (("X-Bad", "a\r\nX-Evil: 1"), ("X-Good", "b")))
     body = {
@@ -253,6 +257,13 @@ def test_a_header_can_not_be_split():
     raw, _ = talk(b"GET /split HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
     assert b"X-Evil" not in raw
     assert b"X-Good: b" in raw
+
+
+@pytest.mark.parametrize("name", ["lists", "mixed"])
+def test_headers_may_come_as_any_pairs(name):
+    raw, _ = talk(b"GET /%b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" % name.encode())
+    assert statuses(raw) == [200]
+    assert b"X-A: 1\r\nX-B: 2\r\n" in raw
 
 
 def test_a_failure_outside_of_the_application_is_a_500():

@@ -20,6 +20,7 @@ from apifold.errors import (
     NotFound,
     PreconditionFailed,
     SettingsError,
+    Unavailable,
     Unprocessable,
 )
 from apifold.store import Collection, CollectionSpec, Database, KeptAnswers, Query, migrate, open_database
@@ -232,6 +233,39 @@ def test_writes_that_wait_are_committed_together_and_fail_alone(tmp_path):
     assert errors == [Conflict, Conflict]
     assert sorted(one.body["name"] for one in hosts.page(Query()).items) == ["a", "b", "c", "d", "first"]
     assert (said.count("BEGIN IMMEDIATE"), said.count("COMMIT")) == (1, 1)
+    database.close()
+
+
+def test_what_sqlite_takes_back_is_told_to_all_whom_it_concerns_and_to_nobody_else(tmp_path):
+    database = open_database(f"sqlite:///{tmp_path}/test.db")
+    hosts = Collection(database, "hosts", SPEC)
+    first = hosts.create({"name": "first"})
+    inside, go_on = threading.Event(), threading.Event()
+
+    def lose(body):
+        inside.set()
+        assert go_on.wait(10)
+        return {**body, "size": 1}
+
+    def lost(number):
+        with database.writing() as connection:
+            # As SQLite does by itself when its disk is full.
+            connection.connection.driver_connection.execute("ROLLBACK")
+
+    with ThreadPoolExecutor(8) as pool:
+        before = pool.submit(hosts.change, first.id, lose)
+        assert inside.wait(10)
+        breaking = pool.submit(lost, 1)
+        while database._writer._waiting < 1:
+            time.sleep(0.001)
+        after = pool.submit(hosts.create, {"name": "after"})
+        while database._writer._waiting < 2:
+            time.sleep(0.001)
+        go_on.set()
+        assert [type(one.exception()) for one in (before, breaking)] == [Unavailable, Unavailable]
+        assert after.result().revision == 1
+    assert hosts.read(first.id).revision == 1
+    assert sorted(one.body["name"] for one in hosts.page(Query()).items) == ["after", "first"]
     database.close()
 
 

@@ -162,7 +162,7 @@ class _Compiler:
         self.rules = rules
         self.read = read
         self.done: dict[str, Any] = {}
-        self.known = {"rules": self.done, "value": _value, "filled": _filled, "names": _names}
+        self.known = {"rules": self.done, "value": _value, "lowered": _lowered, "filled": _filled, "names": _names}
         self.open: list[str] = []
         self.errors: dict[str, str] = {}
 
@@ -250,7 +250,7 @@ class _Compiler:
             return f"rules[{match!r}](caller, target)"
         if kind == "role":
             key = _TEMPLATE.fullmatch(match)
-            wanted = f"str({self.read(key[1])}).lower()" if key else repr(match.lower())
+            wanted = f"lowered({self.read(key[1])})" if key else repr(match.lower())
             return f"({wanted} in caller.roles)"
         if kind in ("http", "https"):
             raise PolicyError(f"{kind}: checks ask another server; they are not supported")
@@ -334,6 +334,10 @@ def _value(target: Target, name: str) -> str | None:
             return None
         node = node[part]
     return str(node)
+
+
+def _lowered(text: str | None) -> str | None:
+    return None if text is None else text.lower()
 
 
 def _filled(*parts: str | None) -> str | None:

@@ -57,7 +57,6 @@ def to_result(value: Any, success: int, empty: int) -> Result:
     if isinstance(value, Result):
         return value
     if isinstance(value, Response):
-        value.headers = _pairs(value.headers)
         return Result(value.status, value)
     return Result(empty if value is None else success, value)
 

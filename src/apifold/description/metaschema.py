@@ -54,13 +54,15 @@ def flavour(data: Any, places: Places) -> tuple[str, list[DescriptionError]]:
 def check_document(data: dict[str, Any], version: str, places: Places) -> list[DescriptionError]:
     """Every breach of the meta-schema, each with its place, told in one sentence."""
     validator = _validator(version)
-    errors = [
-        places.error(pointer, message, remedy)
+    found = [
+        leaf
         for portion in _portions(data)
         if not validator.is_valid(portion)
         for error in validator.iter_errors(portion)
-        for pointer, message, remedy in _leaves(error)
+        for leaf in _leaves(error)
     ]
+    # What is wrong with the rest of the document is wrong with each of its portions.
+    errors = [places.error(pointer, message, remedy) for pointer, message, remedy in dict.fromkeys(found)]
     if version in ("3.1", "3.2"):
         errors.extend(_check_schemas(data, places))
     return errors
@@ -71,18 +73,19 @@ def _portions(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
     Nothing else in the process runs while the validator does, so it is not given everything at once.
     """
-    components = data.get("components")
-    if not isinstance(components, dict) or not all(isinstance(one, dict) for one in components.values()):
-        components = None
     large = [name for name in _LARGE if isinstance(data.get(name), dict)]
-    rest = data | {name: {} for name in large} | ({} if components is None else {"components": {}})
+    rest = data | {name: {} for name in large}
+    components = data.get("components")
+    if isinstance(components, dict):
+        kinds = {kind: named for kind, named in components.items() if isinstance(named, dict)}
+        rest["components"] = components | {kind: {} for kind in kinds}
+        for kind, named in kinds.items():
+            for entries in _batches(named):
+                yield rest | {"components": {kind: entries}}
     yield rest
     for name in large:
         for entries in _batches(data[name]):
             yield rest | {name: entries}
-    for kind, named in (components or {}).items():
-        for entries in _batches(named):
-            yield rest | {"components": {kind: entries}}
 
 
 def _batches(entries: dict[str, Any]) -> Iterator[dict[str, Any]]:

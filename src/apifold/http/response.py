@@ -31,6 +31,10 @@ class Response(msgspec.Struct, eq=False):
     body: bytes | AsyncIterator[bytes] = b""
     headers: Headers = ()
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.headers, tuple):
+            self.headers = tuple(self.headers)
+
     def header(self, name: str) -> str | None:
         """The first value of a header, by its name in any case."""
         wanted = name.lower()

@@ -310,7 +310,7 @@ class HttpProtocol(asyncio.Protocol):
         else:
             length = f"Content-Length: {len(body)}\r\n"
         end = "\r\n" if keep and not old else _connection(keep)
-        text = f"{head(response.status, response.headers)}{length}{hub.stamp}{request.id}\r\n{end}".encode("latin-1")
+        text = f"{head(response)}{length}{hub.stamp}{request.id}\r\n{end}".encode("latin-1")
         self.transport.write(text if request.method == "HEAD" else text + body)
         if keep:
             self.deadline = hub.idle_deadline
@@ -324,7 +324,7 @@ class HttpProtocol(asyncio.Protocol):
         keep = keep and not old
         framing = "Transfer-Encoding: chunked\r\n" if chunked and request.method != "HEAD" else ""
         common = f"{framing}{self.hub.stamp}{request.id}\r\n{_connection(keep)}"
-        self.transport.write(f"{head(response.status, response.headers)}{common}".encode("latin-1"))
+        self.transport.write(f"{head(response)}{common}".encode("latin-1"))
         if request.method != "HEAD":
             self.running, self.deadline = True, FOREVER
             self.stream = self.hub.loop.create_task(self._stream(body, chunked, keep))
