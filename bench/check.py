@@ -37,7 +37,7 @@ def main() -> None:
         raise SystemExit("no figures are kept; python bench/compare.py --write")
     doubtful = list(ROWS)
     for _ in range(AGAIN):
-        found, _servers = measure((RAW, OURS, LOGGED), doubtful, ROUNDS, 1)
+        found, _footprints = measure((RAW, OURS, LOGGED), doubtful, ROUNDS, 1)
         worse = worse_rows(ratios(found), kept)
         doubtful = [row for row in doubtful if row.name in worse]
         if not doubtful:

@@ -8,7 +8,6 @@ falls on all of them. Figures are medians of the rounds. `--write` puts them int
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from asks import ROWS, Row
-from figures import keep, machine
+from figures import arguments, keep, machine
 from stacks import ALL, ENVIRONMENT, HERE, RAW, Stack
 
 from servers import Load, Server
@@ -25,9 +24,11 @@ from servers import Load, Server
 HOME = HERE.parent / ".bench"
 Found = dict[str, dict[str, list[Load]]]
 """By stack and row, one load a round."""
+Footprints = dict[str, tuple[float, int]]
+"""By stack, the seconds to its first answer, and the bytes of all its processes after the load."""
 
 
-def measure(stacks: Sequence[Stack], rows: Sequence[Row], rounds: int, seconds: int) -> tuple[Found, dict[str, Server]]:
+def measure(stacks: Sequence[Stack], rows: Sequence[Row], rounds: int, seconds: int) -> tuple[Found, Footprints]:
     """Load every stack with every row, round by round."""
     HOME.mkdir(exist_ok=True)
     found: Found = {stack.name: {row.name: [] for row in rows} for stack in stacks}
@@ -45,9 +46,7 @@ def measure(stacks: Sequence[Stack], rows: Sequence[Row], rounds: int, seconds: 
                 for name, server in servers.items():
                     found[name][row.name].append(server.load(row.ask, seconds))
         print(file=sys.stderr)
-        for server in servers.values():
-            server.bytes = sum(server.memory())
-    return found, servers
+        return found, {name: (server.seconds, sum(server.memory())) for name, server in servers.items()}
 
 
 def ratios(found: Found) -> dict[str, dict[str, float]]:
@@ -62,7 +61,7 @@ def ratios(found: Found) -> dict[str, dict[str, float]]:
     }
 
 
-def tables(found: Found, servers: dict[str, Server], versions: dict[str, str], rounds: int, seconds: int) -> str:
+def tables(found: Found, footprints: Footprints, versions: dict[str, str], rounds: int, seconds: int) -> str:
     """The tables, as Markdown."""
     rows = list(found[RAW.name])
     relative = ratios(found)
@@ -79,8 +78,7 @@ def tables(found: Found, servers: dict[str, Server], versions: dict[str, str], r
         return statistics.median(getattr(load, name) for load in found[stack][row])
 
     start = "\n".join(
-        f"| {name} | {server.seconds:.2f} | {server.bytes / 1e6:.0f} | {versions[name]} |"
-        for name, server in servers.items()
+        f"| {name} | {took:.2f} | {size / 1e6:.0f} | {versions[name]} |" for name, (took, size) in footprints.items()
     )
     return (
         "\n\n".join(
@@ -104,18 +102,16 @@ def tables(found: Found, servers: dict[str, Server], versions: dict[str, str], r
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = arguments(__doc__)
     parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--stack", action="append", help="only these, and the raw protocol")
     parser.add_argument("--row", action="append", help="only these")
-    parser.add_argument("--write", action="store_true", help="keep the figures in bench/")
     chosen = parser.parse_args()
     stacks = [stack for stack in ALL if not chosen.stack or stack.name in (*chosen.stack, RAW.name)]
     rows = [row for row in ROWS if not chosen.row or row.name in chosen.row]
     versions = {stack.name: stack.install(HOME) for stack in stacks}
-    found, servers = measure(stacks, rows, chosen.rounds, chosen.seconds)
-    text = tables(found, servers, versions, chosen.rounds, chosen.seconds)
+    found, footprints = measure(stacks, rows, chosen.rounds, chosen.seconds)
+    text = tables(found, footprints, versions, chosen.rounds, chosen.seconds)
     print(text)
     if chosen.write:
         keep("requests", text, ratios(found))

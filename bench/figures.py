@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -9,6 +10,14 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures.json"
+
+
+def arguments(about: str) -> argparse.ArgumentParser:
+    """What every measurement lets one choose; `about` is its docstring."""
+    parser = argparse.ArgumentParser(description=about.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="keep the figures in bench/")
+    return parser
 
 
 def keep(name: str, text: str, figures: object) -> None:

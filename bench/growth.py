@@ -5,7 +5,6 @@ python bench/growth.py [--rounds N] [--write]
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import socket
@@ -17,7 +16,7 @@ import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from figures import machine, tell
+from figures import arguments, machine, tell
 from stacks import BIN
 
 from apifold import Settings
@@ -184,10 +183,7 @@ def memory(home: Path) -> list[tuple[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help="keep the figures in bench/")
-    chosen = parser.parse_args()
+    chosen = arguments(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         rows = requests(home, chosen.rounds) + builds(home, 3) + starts(home, 3) + swaps(home) + memory(home)

@@ -61,7 +61,6 @@ class Server:
         self.environment = {**os.environ, **environment}
         self.log = folder / f"{self.port}.log"
         self.seconds = 0.0
-        self.bytes = 0
 
     def __enter__(self) -> Server:
         began = time.perf_counter()

@@ -5,7 +5,6 @@ python bench/storage.py [--rounds N] [--write]
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import sqlite3
@@ -18,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from figures import machine, tell
+from figures import arguments, machine, tell
 from stacks import BIN
 
 from apifold.store import Collection, CollectionSpec, open_database
@@ -157,10 +156,7 @@ def latencies(port: int) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help="keep the figures in bench/")
-    chosen = parser.parse_args()
+    chosen = arguments(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = reads(Path(folder), chosen.rounds) + writes(Path(folder))
         rows += kinds(Path(folder), chosen.rounds) + stall(Path(folder))

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from importlib.resources import files
@@ -28,7 +28,7 @@ from apifold.generation.compile import Grounds, Tools, compile_api
 from apifold.generation.kept import KeptFiles
 from apifold.generation.running import Running, files_of
 from apifold.generation.watch import Watch
-from apifold.http import Request, Response
+from apifold.http import Request, Responding
 from apifold.jobs.job import JobKind
 from apifold.observe import logs
 from apifold.observe.access_log import AccessLog
@@ -146,7 +146,7 @@ class Application:
         assert self._running is not None
         return self._running
 
-    def answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+    def answer(self, request: Request) -> Responding:
         """The response to a request; a coroutine that gives it where that takes time."""
         return self.running.answer(request)
 

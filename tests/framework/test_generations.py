@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
+import threading
 
 import pytest
 
@@ -242,6 +244,51 @@ def test_changes_in_quick_succession_leave_nothing_stale(apis, application):
             await app.stop()
 
     assert asyncio.run(hurry())
+
+
+class Held:
+    """Holds an application's next build until told to go on."""
+
+    def __init__(self, application):
+        self.around = application.builder.around
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        application.builder.around = self
+
+    def __call__(self):
+        self.begun.set()
+        assert self.go_on.wait(10)
+        return self.around()
+
+
+def test_two_that_build_at_once_leave_the_threads_their_usual_turns(apis, application):
+    usual = sys.getswitchinterval()
+    first, second = application(poll=0.05), application(poll=0.05)
+
+    async def begin(app, value):
+        await app.start()
+        held = Held(app)
+        (apis / "api.yaml").write_text(good(value))
+        assert await asyncio.to_thread(held.begun.wait, 10)
+        return held
+
+    async def end(app, held):
+        before = app.running.generation
+        held.go_on.set()
+        while app.running.generation is before:
+            await asyncio.sleep(0.01)
+        await app.stop()
+
+    async def overlap():
+        began = [await begin(first, "2"), await begin(second, "3")]
+        async with asyncio.timeout(10):
+            await end(first, began[0])
+            await end(second, began[1])
+
+    try:
+        asyncio.run(overlap())
+        assert sys.getswitchinterval() == usual
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def test_the_state_tells_what_failed_and_why(apis, serve):

@@ -37,8 +37,7 @@ def bearer(request: Request) -> str | None:
     header = request.headers.get("authorization")
     if header is None:
         return None
-    is_bearer = header[:7] == "Bearer " or header[:7].lower() == "bearer "
-    return header[7:].strip() or None if is_bearer else None
+    return header[7:].strip() or None if header[:7].lower() == "bearer " else None
 
 
 def basic(request: Request) -> str | None:

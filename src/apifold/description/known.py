@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from apifold.description.description import Description
 from apifold.description.load import Placement, load
+from apifold.description.recent import Recent
 from apifold.description.sources import Sources
 
 Key = tuple[Path, tuple[Path, ...], Placement]
 
 
-@dataclass(slots=True)
-class KnownDescriptions:
+class KnownDescriptions(Recent[Key, Description]):
     """Descriptions by their file, their overlays and their place."""
-
-    known: dict[Key, Description] = field(default_factory=dict)
-    older: dict[Key, Description] = field(default_factory=dict)
-
-    def turn(self) -> None:
-        """Forget what was not asked for since the last turn."""
-        self.older, self.known = self.known, {}
 
     def load(self, path: Path, sources: Sources, overlays: Sequence[Path], placement: Placement) -> Description:
         """The description in a file, as `apifold.description.load` has it.
@@ -30,12 +22,13 @@ class KnownDescriptions:
         Raises:
             DescriptionErrors: everything that is wrong with it.
         """
+        if sources.instead:
+            return load(path, sources, overlays, placement)
         key = (path, tuple(overlays), placement)
-        found = self.known.get(key) or self.older.get(key)
-        if found is None or sources.instead or not _is_current(found):
+        found = self.get(key)
+        if found is None or not _is_current(found):
             found = load(path, sources, overlays, placement)
-        if not sources.instead:
-            self.known[key] = found
+        self[key] = found
         return found
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from apifold import marked
+from apifold.description.recent import Recent
 from apifold.errors import DescriptionError, DescriptionErrors
 
 MAX_REMOTE_BYTES = 32 * 1024 * 1024
@@ -27,16 +28,8 @@ class Source:
     digest: str
 
 
-@dataclass(slots=True)
-class ParsedFiles:
+class ParsedFiles(Recent[str, Any]):
     """Plain data of texts that were read before, by digest, so that no text is parsed twice."""
-
-    data: dict[str, Any] = field(default_factory=dict)
-    older: dict[str, Any] = field(default_factory=dict)
-
-    def turn(self) -> None:
-        """Forget what was not read since the last turn."""
-        self.older, self.data = self.data, {}
 
     def read(self, raw: bytes, name: str) -> Source:
         """The source that these bytes are.
@@ -51,9 +44,8 @@ class ParsedFiles:
             error = DescriptionError(name, 0, "", "this is not UTF-8 text", "save the file as UTF-8")
             raise DescriptionErrors([error]) from None
         key = digest + name[-5:]
-        if key not in self.data:
-            self.data[key] = self.older[key] if key in self.older else marked.read(text, name)
-        return Source(name, text, self.data[key], digest)
+        self[key] = data = self[key] if key in self else marked.read(text, name)
+        return Source(name, text, data, digest)
 
 
 @dataclass(slots=True)

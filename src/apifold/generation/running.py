@@ -6,20 +6,22 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from apifold.generation.build import Builder
 from apifold.generation.generation import Generation
 from apifold.generation.watch import Watch
-from apifold.http import Request, Response
+from apifold.http import Request, Responding
 from apifold.observe.events import Observers, Quarantined, Swapped
 from apifold.pipeline.handle import handle
 
 TURN_SECONDS = 0.0005
 """How long one thread keeps another waiting while a generation is built."""
+
+USUAL_TURN_SECONDS = sys.getswitchinterval()
+"""The same at other times; read once, because where several applications build at once it is changed already."""
 
 
 class Running:
@@ -39,7 +41,7 @@ class Running:
         self.generation = first
         self._tell(first, seconds)
 
-    def answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+    def answer(self, request: Request) -> Responding:
         """The response to a request, on the generation in place when it begins; a coroutine where that takes time."""
         return handle(self.generation.site, request, self.observers)
 
@@ -75,7 +77,6 @@ def _unnoticed() -> Iterator[None]:
     The threads take turns more often; and the collector, which would stop both, neither looks at what is being built
     nor, afterwards, at what was: it lives as long as it is served, and goes by itself then.
     """
-    turn = sys.getswitchinterval()
     sys.setswitchinterval(TURN_SECONDS)
     gc.disable()
     try:
@@ -83,7 +84,7 @@ def _unnoticed() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-        sys.setswitchinterval(turn)
+        sys.setswitchinterval(USUAL_TURN_SECONDS)
 
 
 def files_of(generation: Generation, policy: str) -> set[Path]:

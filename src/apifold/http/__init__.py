@@ -2,6 +2,16 @@
 
 from apifold.http.media import best_match, matches, media_type, takes_gzip
 from apifold.http.request import Request
-from apifold.http.response import Response, reason
+from apifold.http.response import Responding, Response, awaited, reason
 
-__all__ = ["Request", "Response", "best_match", "matches", "media_type", "reason", "takes_gzip"]
+__all__ = [
+    "Request",
+    "Responding",
+    "Response",
+    "awaited",
+    "best_match",
+    "matches",
+    "media_type",
+    "reason",
+    "takes_gzip",
+]  # fmt: skip

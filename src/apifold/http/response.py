@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 
@@ -39,3 +40,12 @@ class Response(msgspec.Struct, eq=False):
         """The first value of a header, by its name in any case."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+Responding = Response | Coroutine[Any, Any, Response]
+"""A response, or where that takes time a coroutine that gives it."""
+
+
+async def awaited(responding: Responding) -> Response:
+    """The response, whichever way it comes."""
+    return responding if isinstance(responding, Response) else await responding

@@ -10,6 +10,7 @@ import msgspec
 
 from apifold.exchange import Exchange
 from apifold.http import Response
+from apifold.observe.moments import timestamp
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -56,7 +57,7 @@ class AccessLog:
     def answered(self, exchange: Exchange, response: Response, seconds: float) -> None:
         """Note an answer."""
         if not self._lines:
-            self._time = self._now()
+            self._time = timestamp(time.time()) if self.as_json else time.strftime("%H:%M:%S")
             asyncio.get_running_loop().call_soon(self.write)
         request, endpoint = exchange.request, exchange.endpoint
         self._lines.append(
@@ -80,9 +81,3 @@ class AccessLog:
         text = _ENCODER.encode_lines(lines).decode() if self.as_json else "".join([line.text() for line in lines])
         self.stream.write(text)
         self.stream.flush()
-
-    def _now(self) -> str:
-        now = time.time()
-        if self.as_json:
-            return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
-        return time.strftime("%H:%M:%S", time.localtime(now))

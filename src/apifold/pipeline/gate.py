@@ -50,17 +50,17 @@ class Gate:
             caller, scopes = self._stranger(), _NO_SCOPES
         if not isinstance(caller, Caller):
             return self._admit_later(exchange, caller, scopes)
-        exchange.caller = caller
-        if scopes:
-            self._check_scopes(caller, scopes)
-        if self.rule is not None and not self.rule(caller, exchange.captured):
-            raise Denied("You are not allowed to do this.")
+        self._permit(exchange, caller, scopes)
         return None
 
     async def _admit_later(self, exchange: Exchange, caller: Awaitable[Caller], scopes: frozenset[str]) -> None:
-        exchange.caller = known = await caller
-        self._check_scopes(known, scopes)
-        if self.rule is not None and not self.rule(known, exchange.captured):
+        self._permit(exchange, await caller, scopes)
+
+    def _permit(self, exchange: Exchange, caller: Caller, scopes: frozenset[str]) -> None:
+        exchange.caller = caller
+        if scopes and not scopes <= caller.scopes and not self.method.open:
+            raise Denied(f"This needs the scope {', '.join(sorted(scopes - caller.scopes))}.")
+        if self.rule is not None and not self.rule(caller, exchange.captured):
             raise Denied("You are not allowed to do this.")
 
     def _stranger(self) -> Caller | Awaitable[Caller]:
@@ -70,7 +70,3 @@ class Gate:
         if self.public or self.security.optional:
             return NOBODY
         raise Unauthenticated(challenge=self.method.challenge)
-
-    def _check_scopes(self, caller: Caller, scopes: frozenset[str]) -> None:
-        if not scopes <= caller.scopes and not self.method.open:
-            raise Denied(f"This needs the scope {', '.join(sorted(scopes - caller.scopes))}.")

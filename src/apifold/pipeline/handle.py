@@ -6,18 +6,17 @@ handler) goes on in a coroutine from there.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Sequence
 from time import perf_counter
-from typing import Any
 
 from apifold.errors import Broken, Fault, MethodNotAllowed, NotFound
 from apifold.exchange import Exchange, Result
-from apifold.http import Request, Response
+from apifold.http import Request, Responding, Response
 from apifold.observe.events import Crashed, Observers, WouldRefuse
 from apifold.pipeline.endpoint import Api, Endpoint, Site
 
 
-def handle(site: Site, request: Request, observers: Observers) -> Response | Coroutine[Any, Any, Response]:
+def handle(site: Site, request: Request, observers: Observers) -> Responding:
     """The response to a request, whatever happens on the way; a coroutine that gives it where that takes time.
 
     Args:
@@ -39,10 +38,7 @@ def handle(site: Site, request: Request, observers: Observers) -> Response | Cor
         response = finish(exchange, result, observers)
     except Exception as error:  # even a handler's own mistake must not reach the client, nor end the worker
         response = failed(site, exchange, error, observers)
-    seconds = perf_counter() - exchange.began
-    for tell in observers.answered:
-        tell(exchange, response, seconds)
-    return response
+    return _told(exchange, response, observers)
 
 
 async def _later(site: Site, exchange: Exchange, observers: Observers, waiting: Awaitable[Result | None]) -> Response:
@@ -54,6 +50,11 @@ async def _later(site: Site, exchange: Exchange, observers: Observers, waiting: 
         response = finish(exchange, result, observers)
     except Exception as error:  # as above
         response = failed(site, exchange, error, observers)
+    return _told(exchange, response, observers)
+
+
+def _told(exchange: Exchange, response: Response, observers: Observers) -> Response:
+    """The response, once everybody was told of it."""
     seconds = perf_counter() - exchange.began
     for tell in observers.answered:
         tell(exchange, response, seconds)

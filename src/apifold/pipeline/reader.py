@@ -42,6 +42,12 @@ class Input:
     required: bool
     default: Any
 
+    def take(self, value: Any, arguments: dict[str, Any], problems: list[Problem]) -> None:
+        """Put a value among the arguments, and what is wrong with it among the problems."""
+        if self.checker is not None and not self.checker.accepts(value):
+            problems += self.checker.problems(value, self.where, f"/{self.name}")
+        arguments[self.argument] = value
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -95,10 +101,7 @@ def _path_step(places: tuple[tuple[int, Input], ...]) -> Step:
         captured, arguments = exchange.captured, exchange.arguments
         for index, one in places:
             text = captured[index]
-            value = one.scalar(text) if one.scalar else one.coerce({one.name: [text]})
-            if one.checker is not None and not one.checker.accepts(value):
-                problems += one.checker.problems(value, "path", f"/{one.name}")
-            arguments[one.argument] = value
+            one.take(one.scalar(text) if one.scalar else one.coerce({one.name: [text]}), arguments, problems)
 
     return read
 
@@ -207,15 +210,12 @@ class _Body:
 def _take(inputs: tuple[Input, ...], fields: Fields, arguments: dict[str, Any], problems: list[Problem]) -> None:
     for one in inputs:
         value = one.coerce(fields)
-        if value is MISSING:
-            if one.required:
-                problems.append(Problem(one.where, f"/{one.name}", "is missing"))
-            elif one.default is not _EMPTY:
-                arguments[one.argument] = one.default
-            continue
-        if one.checker is not None and not one.checker.accepts(value):
-            problems += one.checker.problems(value, one.where, f"/{one.name}")
-        arguments[one.argument] = value
+        if value is not MISSING:
+            one.take(value, arguments, problems)
+        elif one.required:
+            problems.append(Problem(one.where, f"/{one.name}", "is missing"))
+        elif one.default is not _EMPTY:
+            arguments[one.argument] = one.default
 
 
 def compile_reader(

@@ -7,10 +7,10 @@ from typing import Any
 
 from apifold.application import Application
 from apifold.errors import TooLarge
-from apifold.http import Request, Response
+from apifold.http import Request, Response, awaited
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.server.edge import edge
-from apifold.server.hub import Answer, awaited, request_ids
+from apifold.server.hub import Answer, request_ids
 from apifold.settings import Settings
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from apifold.http import Request, Response
-from apifold.server.hub import Answer, awaited
+from apifold.http import Request, Response, awaited
+from apifold.server.hub import Answer
 
 MAX_AGE = "600"
 """Seconds that a browser may remember a preflight."""

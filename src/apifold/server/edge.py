@@ -8,15 +8,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
-from collections.abc import Coroutine
-from typing import Any
 
 from apifold.errors import Limited
-from apifold.http import Request, Response, takes_gzip
+from apifold.http import Request, Responding, Response, awaited, takes_gzip
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.server.cors import Cors
 from apifold.server.forwarded import Forwarded
-from apifold.server.hub import Answer, awaited
+from apifold.server.hub import Answer
 from apifold.server.limiter import SharedLimits, limiter
 from apifold.settings import Settings
 
@@ -42,7 +40,7 @@ def edge(answer: Answer, settings: Settings, limits: SharedLimits | None = None)
 def with_prefix(answer: Answer, prefix: str) -> Answer:
     """Tells the application where clients see it, unless a proxy said so."""
 
-    def prefixed(request: Request) -> Response | Coroutine[Any, Any, Response]:
+    def prefixed(request: Request) -> Responding:
         request.prefix = request.prefix or prefix
         return answer(request)
 
@@ -54,7 +52,7 @@ def with_rate_limit(answer: Answer, rate: str, limits: SharedLimits) -> Answer:
     check = limiter(rate, limits)
     dialect = ProblemDialect()
 
-    def limited(request: Request) -> Response | Coroutine[Any, Any, Response]:
+    def limited(request: Request) -> Responding:
         try:
             check(request)
         except Limited as fault:

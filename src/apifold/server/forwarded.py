@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Coroutine, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from apifold.errors import SettingsError
-from apifold.http import Request, Response
+from apifold.http import Request, Responding
 from apifold.server.hub import Answer
 
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -37,7 +36,7 @@ class Forwarded:
     def around(self, answer: Answer) -> Answer:
         """The application, told of the client rather than of the proxy."""
 
-        def forwarded(request: Request) -> Response | Coroutine[Any, Any, Response]:
+        def forwarded(request: Request) -> Responding:
             if self.trusts(request.client):
                 self.apply(request)
             return answer(request)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from itertools import count
-from typing import Any, Protocol
+from typing import Protocol
 
-from apifold.http import Request, Response
+from apifold.http import Request, Responding
 from apifold.settings import Settings
 
-Answer = Callable[[Request], Response | Coroutine[Any, Any, Response]]
+Answer = Callable[[Request], Responding]
 """All that the server knows of the application: it answers at once, or with a coroutine where that takes time."""
-
-
-async def awaited(answered: Response | Coroutine[Any, Any, Response]) -> Response:
-    """The response, whichever way it comes."""
-    return answered if isinstance(answered, Response) else await answered
-
 
 FOREVER = float("inf")
 

@@ -34,9 +34,6 @@ log = logging.getLogger("apifold.server")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _ONCE = frozenset(("host", "content-length", "content-type", "authorization", "x-auth-token"))
-_METHODS = {
-    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
-}
 _BODILESS = frozenset((204, 304))
 
 
@@ -196,8 +193,8 @@ class HttpProtocol(asyncio.Protocol):
             target = self._origin_form(target)
         path, _, query = target.partition("?")
         parser = self.parser
-        method = parser.get_method()
-        request = Request(_METHODS.get(method) or method.decode(), path, query, headers, body, self.client, self.scheme)
+        method = parser.get_method().decode()
+        request = Request(method, path, query, headers, body, self.client, self.scheme)
         keep = parser.should_keep_alive()
         # Only a client that says `Connection: keep-alive`, or is not kept, can be one of HTTP/1.0.
         old = (not keep or "connection" in headers) and parser.get_http_version() == "1.0"

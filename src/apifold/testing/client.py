@@ -15,7 +15,7 @@ import msgspec
 from apifold.application import Application
 from apifold.deployment import Deployment
 from apifold.generation import Target
-from apifold.http import Request, Response
+from apifold.http import Request, awaited
 from apifold.settings import Settings
 
 
@@ -82,8 +82,7 @@ class Client:
 
     async def _send(self, request: Request) -> Answer:
         request.id = "test"
-        answered = self.application.answer(request)
-        response = answered if isinstance(answered, Response) else await answered
+        response = await awaited(self.application.answer(request))
         body = response.body if isinstance(response.body, bytes) else b"".join([part async for part in response.body])
         headers: dict[str, str] = {}
         for name, value in response.headers:
