@@ -12,12 +12,12 @@ import msgspec
 from apifold.access.policy import __doc__ as policy_doc
 from apifold.bindings.handler import SPECIAL
 from apifold.cli.main import COMMANDS
-from apifold.cli.options import says
+from apifold.cli.options import _NOT_OPTIONS, says
 from apifold.description.extension import _LEVELS
 from apifold.description.model import MODEL_KEYS
 from apifold.extension_points import EXTENSION_POINTS, load, names
 from apifold.pipeline.dialects import STATUSES
-from apifold.settings import ApiSettings, Settings
+from apifold.settings import ApiSettings, Settings, ShadowSettings, UpstreamSettings
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -44,8 +44,13 @@ MEANINGS = {
         "unknown": "as for the document",
         "inline": "as for the document",
     },
-    "schema": {"read_only_reason": "a client that sends this read-only member is refused, with this reason"},
-    "parameter": {},
+    "schema": {
+        "read_only_reason": "a client that sends this read-only member is refused, with this reason",
+        "source": "where the member lives in the core's, or the upstream's, shape: `a.b[0].c`",
+        "action": "what happens to its value on the way, beside the change of place",
+        "core": "of an object: the schema of the core's shape, that each source is held against",
+    },
+    "parameter": {"source": "its name behind the API"},
 }
 
 
@@ -53,7 +58,7 @@ def settings() -> str:
     rows = []
     for field in msgspec.structs.fields(Settings):
         default = {} if field.default is msgspec.NODEFAULT else field.default
-        option = f"`--{field.name.replace('_', '-')}`" if field.name != "apis" else ""
+        option = f"`--{field.name.replace('_', '-')}`" if field.name not in _NOT_OPTIONS else ""
         rows.append(f"| `{field.name}` | {option} | `{json.dumps(default)}` | {says(field)} |")
     own = [f"| `{field.name}` | {says(field)} |" for field in msgspec.structs.fields(ApiSettings)]
     return "\n".join(
@@ -80,8 +85,16 @@ def settings() -> str:
             "    apis:",
             "      shop: {base_path: /store, status: DEPRECATED, validation: {request: log}}",
             "",
+            *keys("`shadow` of an API", ShadowSettings),
+            *keys("`upstreams`", UpstreamSettings),
         ]
     )
+
+
+def keys(title: str, struct: type[msgspec.Struct]) -> list[str]:
+    rows = [f"| `{field.name}` | {says(field)} |" for field in msgspec.structs.fields(struct)]
+    about = (struct.__doc__ or "").strip().removesuffix(".")
+    return [f"## {title}", "", f"{about}:", "", "| key | what it is |", "|---|---|", *rows, ""]
 
 
 def commands() -> str:
@@ -177,6 +190,8 @@ def traits_and_bindings() -> str:
     parts += [f"| `{name}` | {joined(load('apifold.traits', name))} |" for name in own("apifold.traits")]
     parts += ["", "## Bindings", "", "| binding | what it is |", "|---|---|"]
     parts += [f"| `{name}` | {joined(load('apifold.bindings', name))} |" for name in own("apifold.bindings")]
+    parts += ["", "## Actions", "", "For `action` beside a `source`.", "", "| action | what it does |", "|---|---|"]
+    parts += [f"| `{name}` | {joined(load('apifold.actions', name))} |" for name in own("apifold.actions")]
     parts += ["", "## Dialects", "", "| dialect | what it is |", "|---|---|"]
     parts += [f"| `{name}` | {joined(load('apifold.dialects', name))} |" for name in own("apifold.dialects")]
     parts += ["", "## Auth methods", "", "| method | what it is |", "|---|---|"]
@@ -216,7 +231,7 @@ def own(group: str) -> list[str]:
 
 
 def joined(thing: object) -> str:
-    return " ".join((thing.__doc__ or "").split("\n\n")[0].split()).replace("|", "\\|")
+    return " ".join((thing.__doc__ or "").partition("\n\n    Raises")[0].split()).replace("|", "\\|")
 
 
 PAGES = {

@@ -20,6 +20,7 @@ from watchfiles import PythonFilter, awatch
 from apifold import extension_points
 from apifold.access.method import Method
 from apifold.bindings import Modules
+from apifold.compare import Evidence, Recording, Shadowing
 from apifold.deployment import Deployment
 from apifold.description import Description, ParsedFiles, Placement, Sources, load
 from apifold.errors import DescriptionError, DescriptionErrors
@@ -63,6 +64,8 @@ class Application:
         self.limits: Any = None
         self.access_log: AccessLog | None = None
         self.stopping = False
+        self.evidence = Evidence()
+        self._shadowing: Shadowing | None = None
         self._counters = Counters()
         self._tasks: list[asyncio.Task[None]] = []
         self._running: Running | None = None
@@ -101,7 +104,9 @@ class Application:
             if not self.settings.quarantine and not self.crew.has_said("started"):
                 self._refuse_errors(generation)
             self._counters = Counters(self.crew.counts_file())
-            answered = (self._counters.answered, *((self.access_log.answered,) if self.access_log else ()))
+            self._shadowing = self._shadows()
+            watching = [one for one in (self.access_log, self._shadowing) if one is not None]
+            answered = (self._counters.answered, *(one.answered for one in watching))
             observers = Observers((self._counters.hear, logs.hear), answered)
             self._running = Running(builder, generation, observers, took)
         return self._running.generation
@@ -126,6 +131,9 @@ class Application:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        if self._shadowing:
+            await self._shadowing.stop()
+        await self.deployment.stop()
         self.close()
 
     def close(self) -> None:
@@ -137,6 +145,7 @@ class Application:
                 target.service.close()
         self.deployment.close()
         self._counters.write()
+        self.evidence.write()
 
     @property
     def running(self) -> Running:
@@ -153,6 +162,8 @@ class Application:
     def read_ahead(self) -> None:
         """Read the descriptions, before processes are forked: these then need not, and share what was read."""
         self.builder.read_ahead()
+        if self._compares():
+            Evidence(self._evidence_directory()).fold()
         gc.collect()
         gc.freeze()
 
@@ -166,7 +177,7 @@ class Application:
         """What compiling APIs needs; made once in a process."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self.settings.threads, "apifold")
-        return Tools(self.settings, cache(self.method), self.deployment.database, self._threads)
+        return Tools(self.deployment, cache(self.method), self._threads)
 
     # The system's own handlers ask the rest: `reference.system.Status`.
 
@@ -177,7 +188,10 @@ class Application:
 
     def entries(self) -> list[CatalogueEntry]:
         """The APIs that are served, for the catalogue."""
-        return [_entry(one) for one in sorted(self.running.generation.loaded, key=lambda one: one.api.base)]
+        return [
+            _entry(one, self._status(one.description, one.api))
+            for one in sorted(self.running.generation.loaded, key=lambda one: one.api.base)
+        ]
 
     def errors(self) -> list[str]:
         """What keeps files from being served at all."""
@@ -190,9 +204,18 @@ class Application:
         running = self.running
         own = {"pid": os.getpid(), "generation": running.generation.id, "since": running.since}
         workers = self.crew.members() or [own]
-        return {**_state(running.generation), "since": running.since, "worker": os.getpid(), "workers": workers} | (
-            {"jobs": self.crew.job_processes()} if self.jobs else {}
-        )
+        apis = [_api_state(one, self._status(one.description, one.api)) for one in running.generation.loaded]
+        return {
+            **_state(running.generation),
+            "apis": apis,
+            "since": running.since,
+            "worker": os.getpid(),
+            "workers": workers,
+        } | ({"jobs": self.crew.job_processes()} if self.jobs else {})
+
+    def shadow(self) -> dict[str, Any]:
+        """What comparing implementations has shown, in every worker."""
+        return self.evidence.shown()
 
     def metrics(self) -> tuple[bytes, str]:
         """The metrics of every worker."""
@@ -217,10 +240,35 @@ class Application:
             raise DescriptionErrors(refused)
 
     def _beside(self, description: Description, api: Api) -> Sequence[Api]:
-        changes = self.settings.apis.get(description.name, ApiSettings())
-        status = changes.status or description.extension.status or ""
+        status = self._status(description, api)
         document = Document(description.title, description.base, description.flavour, description.written, status)
         return (self._own("documents", description.base, {"document": document}),)
+
+    def _status(self, description: Description, api: Api) -> str:
+        """An API's status; the one that a deployment gives it may have to wait for its shadow."""
+        changes = self.settings.apis.get(description.name, ApiSettings())
+        own = description.extension.status or ""
+        if changes.status and changes.status_after:
+            pair = next((endpoint.shadow.pair for endpoint in api.endpoints if endpoint.shadow), "")
+            if self.evidence.alike(api.name, pair) < changes.status_after.same:
+                return own
+        return changes.status or own
+
+    def _compares(self) -> bool:
+        return any(api.shadow or api.record for api in self.settings.apis.values())
+
+    def _shadows(self) -> Shadowing | None:
+        if not self._compares():
+            return None
+        self.evidence = Evidence(self._evidence_directory())
+        recordings = {name: Recording(Path(api.record)) for name, api in self.settings.apis.items() if api.record}
+        return Shadowing(self.evidence, recordings)
+
+    def _evidence_directory(self) -> Path | None:
+        """Where evidence is kept; for as long as the server runs where nothing is."""
+        if self.settings.state:
+            return self.settings.state_directory / "shadow"
+        return self.crew.directory
 
     def _around(self) -> Sequence[Api]:
         return (self._own("system", "/-", {"status": self}), self._own("catalogue", "", {"status": self}))
@@ -239,6 +287,7 @@ class Application:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             self._counters.write()
+            self.evidence.write()
 
     def _tell_crew(self) -> None:
         running = self.running
@@ -260,7 +309,7 @@ def check(names: Iterable[str], settings: Settings) -> tuple[DescriptionError, .
         application.close()
 
 
-def _entry(one: Loaded) -> CatalogueEntry:
+def _entry(one: Loaded, status: str) -> CatalogueEntry:
     description, base = one.description, one.api.base
     written = description.written.get("info", {}).get("description") or ""
     document = "swagger.json" if description.flavour == "2.0" else "openapi.json"
@@ -268,7 +317,7 @@ def _entry(one: Loaded) -> CatalogueEntry:
         name=one.api.name,
         title=description.title,
         version=description.version,
-        status=one.status,
+        status=status,
         base=base or "/",
         description=written.strip().partition("\n")[0].partition(". ")[0],
         operations=len(description.operations),
@@ -282,22 +331,22 @@ def _entry(one: Loaded) -> CatalogueEntry:
 def _state(generation: Generation) -> dict[str, Any]:
     return {
         "generation": generation.id,
-        "apis": [
-            {
-                "name": one.api.name,
-                "title": one.description.title,
-                "version": one.description.version,
-                "status": one.status,
-                "base": one.api.base or "/",
-                "file": str(one.path),
-                "digest": one.digest[:12],
-                "operations": len(one.description.operations),
-                "errors": [str(error) for error in one.errors],
-            }
-            for one in generation.loaded
-        ],
         "errors": [
             {"file": error.file, "line": error.line, "message": error.message, "remedy": error.remedy}
             for error in generation.all_errors
         ],
+    }
+
+
+def _api_state(one: Loaded, status: str) -> dict[str, Any]:
+    return {
+        "name": one.api.name,
+        "title": one.description.title,
+        "version": one.description.version,
+        "status": status,
+        "base": one.api.base or "/",
+        "file": str(one.path),
+        "digest": one.digest[:12],
+        "operations": len(one.description.operations),
+        "errors": [str(error) for error in one.errors],
     }

@@ -1,15 +1,21 @@
-"""What a deployment has for its services: settings, and, opened where they are first used, a database and jobs."""
+"""What a deployment has for its services: settings, and, opened where they are first used, a database, jobs, and the
+way to other services."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from apifold.errors import MissingExtra
+import msgspec
+
+from apifold.errors import MissingExtra, SettingsError
 from apifold.settings import Settings
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Deployment:
@@ -26,6 +32,7 @@ class Deployment:
         self.settings = settings
         self._opened: dict[str, Any] = {}
         self._closers: list[Callable[[], None]] = []
+        self._stoppers: list[Callable[[], Awaitable[None]]] = []
         self._lock = RLock()
 
     def database(self) -> Any:
@@ -43,7 +50,7 @@ class Deployment:
             self._closers.append(database.close)
             return database
 
-        return self._once("database", opened)
+        return self.once("database", opened)
 
     def collection(self, name: str, **spec: tuple[str, ...]) -> Any:
         """The JSON documents of a name, an `apifold.store.Collection`.
@@ -60,7 +67,7 @@ class Deployment:
 
             return Collection(self.database(), name, CollectionSpec(**spec))
 
-        return self._once(f"collection {name}", opened)
+        return self.once(f"collection {name}", opened)
 
     def jobs(self) -> Any:
         """Long work that lasts, an `apifold.jobs.Jobs`.
@@ -79,7 +86,62 @@ class Deployment:
             self._closers.append(jobs.close)
             return jobs
 
-        return self._once("jobs", opened)
+        return self.once("jobs", opened)
+
+    def outgoing(self) -> Any:
+        """The way to other services, an `apifold.outgoing.Outgoing`: to those in settings, and to what the setting
+        `outgoing` allows.
+
+        Raises:
+            MissingExtra: the part is not installed.
+        """
+
+        def opened() -> Any:
+            try:
+                from apifold.outgoing import Outgoing  # noqa: PLC0415  # brings aiohttp, for those who use it
+            except ModuleNotFoundError:
+                raise MissingExtra("talking to other services", "upstream") from None
+
+            made = Outgoing((*self.settings.outgoing, *_hosts(self.settings)), self.settings.outgoing_ca)
+            self.at_stop(made.close)
+            return made
+
+        return self.once("outgoing", opened)
+
+    def upstream(self, name: str) -> Any:
+        """Another service by its name in the setting `upstreams`, an `apifold.outgoing.Upstream`.
+
+        Raises:
+            SettingsError: there is none of that name, or what is set can't be used.
+            MissingExtra: the part is not installed.
+        """
+
+        def opened() -> Any:
+            chosen = self.settings.upstreams.get(name)
+            if chosen is None:
+                known = ", ".join(sorted(self.settings.upstreams)) or "none"
+                raise SettingsError(f"there is no upstream {name!r} in the setting `upstreams`; there are: {known}")
+            from apifold.outgoing import upstream_of  # noqa: PLC0415  # as above
+
+            return upstream_of(name, chosen, outgoing)
+
+        outgoing = self.outgoing()
+        return self.once(f"upstream {name}", opened)
+
+    def options(self, name: str, kind: type[S]) -> S:
+        """The settings of one service, those below `services: {NAME: ...}`.
+
+        Args:
+            kind: a struct with every setting, its type and its default; it refuses unknown fields.
+
+        Raises:
+            SettingsError: there is no such setting, or its value can't be used.
+        """
+        try:
+            return msgspec.convert(self.settings.services.get(name, {}), kind, strict=False)
+        except msgspec.ValidationError as error:
+            known = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+            raise SettingsError(f"services: {name}: {error}; its settings are: {known}") from None
 
     def directory(self) -> Path:
         """Where files may be kept: the state directory, or a temporary one where nothing is to be kept."""
@@ -91,8 +153,17 @@ class Deployment:
             self._closers.append(directory.cleanup)
             return Path(directory.name)
 
-        found: Path = self._once("directory", opened)
+        found: Path = self.once("directory", opened)
         return found
+
+    def at_stop(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Have something closed on the loop that it was used on."""
+        self._stoppers.append(close)
+
+    async def stop(self) -> None:
+        """Close what must be closed on the loop that it was used on, the last first."""
+        while self._stoppers:
+            await self._stoppers.pop()()
 
     def close(self) -> None:
         """Close what is open, the last first."""
@@ -100,7 +171,13 @@ class Deployment:
             self._closers.pop()()
         self._opened.clear()
 
-    def _once(self, name: str, make: Callable[[], Any]) -> Any:
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What is made once in a process.
+
+        Args:
+            name: what it is known by.
+            make: makes it, at the first call.
+        """
         found = self._opened.get(name)
         if found is None:
             with self._lock:
@@ -108,3 +185,11 @@ class Deployment:
                 if found is None:
                     found = self._opened[name] = make()
         return found
+
+
+def _hosts(settings: Settings) -> set[str]:
+    """The hosts that settings name themselves."""
+    addresses = [address for one in settings.upstreams.values() for address in (one.url, one.keystone)]
+    for api in settings.apis.values():
+        addresses += [api.implementation or "", api.shadow.to if api.shadow else ""]
+    return {host for address in addresses if "://" in address and (host := urlsplit(address).hostname)}

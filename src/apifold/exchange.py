@@ -34,13 +34,15 @@ NOBODY = Caller()
 class Result(msgspec.Struct, eq=False):
     """What a binding answers: a status, a value that is still to be rendered, extra headers.
 
-    `partial` says that members were left out on purpose, so that the value need not fit its schema.
+    `partial` says that members were left out on purpose, so that the value need not fit its schema; `foreign` that the
+    value is another service's, so that what it lacks is that service's mistake.
     """
 
     status: int
     value: Any
     headers: Headers = ()
     partial: bool = False
+    foreign: bool = False
 
     def header(self, name: str) -> str:
         """A header's value, or nothing."""
@@ -54,6 +56,8 @@ class Exchange(msgspec.Struct, eq=False):
     Attributes:
         request: as it came in.
         began: when, by `time.perf_counter`.
+        site: what is served, as the request found it.
+        observers: who is told what happens.
         api: the API that was found, or None.
         endpoint: the operation that was matched, or None.
         captured: the values of the path's variables, as sent.
@@ -65,6 +69,8 @@ class Exchange(msgspec.Struct, eq=False):
 
     request: Request
     began: float = 0.0
+    site: Any = None
+    observers: Any = None
     api: Any = None
     endpoint: Any = None
     captured: Sequence[str] = ()

@@ -11,6 +11,7 @@ from apifold.errors import MissingExtra, SettingsError
 EXTENSION_POINTS = {
     "apifold.services": "a service: `service(deployment) -> apifold.Service`, served by its entry point's name",
     "apifold.bindings": "a binding: how an operation gets its answer, named by `x-apifold: {binding: {NAME: ...}}`",
+    "apifold.actions": "an action: `lower` and `lift` of a value with a `source`, named by `x-apifold: {action: NAME}`",
     "apifold.traits": "a trait: a habit of an operation, switched on by `x-apifold: {traits: [NAME]}`",
     "apifold.dialects": "a dialect: how one API words its faults, named by `x-apifold: {errors: NAME}`",
     "apifold.auth": "an auth method: who is asking, named by the setting `auth: NAME`",

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from apifold import extension_points
 from apifold.errors import SettingsError
 from apifold.marked import read_file
 
@@ -33,6 +34,43 @@ class ValidationModes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     response: Mode | None = None
 
 
+class UpstreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Another service that upstream bindings send requests to."""
+
+    url: Annotated[str, _says("its address")] = ""
+    headers: Annotated[dict[str, str], _says("sent with every request")] = {}
+    token: Annotated[str, _says("file with a token that is sent as `Authorization: Bearer`")] = ""
+    keystone: Annotated[str, _says("Keystone's address: its catalogue has the addresses, by service type")] = ""
+    user: Annotated[str, _says("for keystone: as whom to come")] = ""
+    password: Annotated[str, _says("for keystone: file with that user's password")] = ""
+    project: Annotated[str, _says("for keystone: the project, by id or name")] = ""
+    domain: Annotated[str, _says("for keystone: the domain of user and project, by name")] = "Default"
+    region: Annotated[str, _says("for keystone: the region of its catalogue; empty is the first")] = ""
+    interface: Annotated[str, _says("for keystone: public, internal or admin addresses")] = "public"
+    seconds: Annotated[float, _says("how long a request to it may take")] = 30.0
+    retries: Annotated[int, _says("how often one is sent again where that does no harm")] = 2
+
+
+class ShadowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Another implementation that gets a copy of an API's requests, so that its answers can be compared."""
+
+    to: Annotated[str, _says("the other implementation, as `implementation` names it")]
+    sample: Annotated[float, _says("the share of requests that are compared, from 0 to 1")] = 1.0
+    unsafe: Annotated[
+        tuple[str, ...], _says("operations, by operationId, of which unsafe requests are copied, too")
+    ] = ()
+    headers: Annotated[tuple[str, ...], _says("response headers that must be the same")] = ("Content-Type", "Location")
+    noise: Annotated[
+        tuple[str, ...], _says("JSON Pointers, `*` for any member or item, of what may differ in answers")
+    ] = ()
+
+
+class StatusRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What must be so before an API gets a status."""
+
+    same: Annotated[int, _says("so many requests compared with the shadow, the last so many without a difference")] = 0
+
+
 class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a deployment changes about one API, whatever its description says."""
 
@@ -40,7 +78,15 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     base_path: Annotated[str | None, _says("serve it here instead")] = None
     status: Annotated[str | None, _says("its status: EXPERIMENTAL, CURRENT, SUPPORTED, DEPRECATED or RETIRED")] = None
     validation: Annotated[ValidationModes, _says("`{request: MODE, response: MODE}`")] = ValidationModes()
-    implementation: Annotated[str | None, _says("`native` or `mock`")] = None
+    status_after: Annotated[
+        StatusRule | None, _says("`{same: N}`: that status once N requests in a row were answered alike by the shadow")
+    ] = None
+    implementation: Annotated[
+        str | None,
+        _says("who answers: `native`, `mock`, `wsgi:MODULE:NAME`, `asgi:MODULE:NAME`, `http://HOST`, or a binding"),
+    ] = None
+    shadow: Annotated[ShadowSettings | None, _says("`{to: IMPLEMENTATION}`: compare its answers")] = None
+    record: Annotated[str, _says("file that requests are noted in for `compare`, without credentials")] = ""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,8 +108,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     watch: Annotated[bool, _says("serve changed, new and removed files without a restart")] = True
     poll: Annotated[float, _says("seconds between looks at the files, beside file events")] = 1.0
     quarantine: Annotated[bool, _says("start although some files have errors, with the others")] = False
-    implementation: Annotated[str, _says("`native`, or `mock` to answer from examples and schemas")] = "native"
+    implementation: Annotated[
+        str, _says("who answers, where an API does not say otherwise: `native`, or `mock` for examples and schemas")
+    ] = "native"
     apis: Annotated[dict[str, ApiSettings], _says("changes to single APIs, by their name")] = {}
+
+    services: Annotated[dict[str, dict[str, Any]], _says("settings of single services, by their name")] = {}
+    upstreams: Annotated[dict[str, UpstreamSettings], _says("other services that upstream bindings name")] = {}
+    outgoing: Annotated[
+        tuple[str, ...], _says("hosts and networks that may be called beside those in settings, where data names them")
+    ] = ("127.0.0.0/8", "::1")
+    outgoing_ca: Annotated[
+        str, _says("file with certificates (PEM) that called services are trusted by; empty is the system's")
+    ] = ""
 
     handlers: Annotated[tuple[str, ...], _says("modules outside the served directory that operationIds may name")] = ()
     remote_references: Annotated[bool, _says("follow `$ref`s to http(s) addresses")] = False
@@ -165,13 +222,21 @@ def load(directory: Path | None, options: Mapping[str, Any], environment: Mappin
     named = options.get("config") or environment.get("APIFOLD_CONFIG")
     file = Path(named) if named else directory / "apifold.yaml" if directory else None
     if file and (named or file.is_file()):
-        merged.update(_from_file(file))
-    merged.update(_from_environment(environment))
-    merged.update(options)
+        merged = _from_file(file)
+    merged = _over(_over(merged, _from_environment(environment)), options)
     try:
         return msgspec.convert(merged, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{error}; `apifold settings` lists every setting") from None
+
+
+def _over(merged: Mapping[str, Any], stronger: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, the stronger on top; mappings key by key."""
+    both = {**merged, **stronger}
+    for key in merged.keys() & stronger.keys():
+        if isinstance(merged[key], dict) and isinstance(stronger[key], dict):
+            both[key] = _over(merged[key], stronger[key])
+    return both
 
 
 def _from_file(file: Path) -> dict[str, Any]:
@@ -197,13 +262,17 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         if not key.startswith("APIFOLD_"):
             continue
         name = key.removeprefix("APIFOLD_").lower()
+        service, _, rest = name.partition("_")
+        if name not in fields and rest and service in extension_points.names("apifold.services"):
+            found.setdefault("services", {}).setdefault(service, {})[rest] = text
+            continue
         if name not in fields:
             raise SettingsError(f"environment variable {key}: there is no setting {name!r}")
         default = fields[name].default
         if isinstance(default, tuple):
             found[name] = tuple(part.strip() for part in text.split(",") if part.strip())
-        elif name == "apis":
-            found[name] = msgspec.json.decode(text)
+        elif fields[name].default_factory is dict:
+            found[name] = {**msgspec.json.decode(text), **found.get(name, {})}
         else:
             found[name] = text
     return found

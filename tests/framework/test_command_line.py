@@ -203,16 +203,16 @@ async def ask(app, target):
 
 
 def test_guests_come_in_by_the_same_doors(serve, tmp_path, write):
-    """The example package: a service, a binding, a trait, a dialect, an auth method."""
+    """The example package: a service, a binding, an action, a trait, a dialect, an auth method."""
     library = serve("library")
     assert library.get("/v1/books").headers["x-stamp"] == "stamped"
-    assert library.get("/v1/books/emma").json["title"] == "Emma"
+    assert library.get("/v1/books/emma").json == {"id": "emma", "title": "Emma", "sheets": 216}
     assert library.get("/v1/books/nope").text == "Not found: There is no book 'nope'.\n"
     assert library.get("/v1/echo", word="hi").json == {"said": "Hello", "asked": {"word": "hi"}}
     guarded = serve("library", auth="badge")
     assert guarded.get("/v1/books").status == 401
     assert guarded.get("/v1/books", headers={"authorization": "Bearer ada"}).status == 200
-    with pytest.raises(SettingsError, match="there are: collection, echo, handler, mock, static"):
+    with pytest.raises(SettingsError, match="there are: asgi, collection, echo, handler, mock, remote"):
         extension_points.load("apifold.bindings", "nope")
 
 

@@ -194,6 +194,52 @@ def test_files_come_change_and_go_under_load(server, folder):
     assert (more.lost, set(more.answers)) == (0, {200, 404})
 
 
+MODEL = """
+model: host
+path: /inventory/hosts
+fields: {name: {type: string}}
+"""
+
+
+def test_an_api_goes_in_every_worker_within_a_second_and_lets_its_requests_finish(server, folder):
+    started = server(folder, "--workers", 3, "--no-access-log")
+    seconds = []
+    with Load(started) as load:
+        for _ in range(5):
+            (folder / "hosts.yaml").write_text(MODEL)
+            (folder / "more.yaml").write_text(API.replace("BASE", "/more"))
+            added = same_generation(started, lambda: started.get("/inventory/hosts").status == 200)
+            assert {one["name"] for one in started.get("/-/apis").json["apis"]} == {"api", "hosts", "more"}
+            in_flight = []
+            slow = threading.Thread(target=lambda: in_flight.append(started.get("/more/slow").status))  # noqa: B023
+            slow.start()
+            time.sleep(0.3)
+            (folder / "hosts.yaml").unlink()
+            (folder / "more.yaml").unlink()
+            began = time.monotonic()
+            removed = same_generation(started, lambda: started.get("/inventory/hosts").status == 404)
+            seconds.append(time.monotonic() - began)
+            assert added != removed
+            assert [started.get("/more/fast").status for _ in range(9)] == [404] * 9
+            slow.join()
+            assert in_flight == [200]
+    assert (load.lost, set(load.answers)) == (0, {200})
+    assert sorted(seconds)[len(seconds) // 2] < 1.0, seconds  # the machine may be busy once
+
+
+def same_generation(started, condition):
+    """The generation that every worker serves, once they serve the same one and a condition holds in each."""
+
+    def reached():
+        state = started.get("/-/apis").json
+        generations = {worker["generation"] for worker in state["workers"]}
+        if len(state["workers"]) == 3 and len(generations) == 1 and all(condition() for _ in range(9)):
+            return generations.pop()
+        return None
+
+    return until(reached)
+
+
 def version_of(started):
     found = started.get("/more/openapi.json")
     return found.json["info"]["version"] if found.status == 200 else None

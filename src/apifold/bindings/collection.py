@@ -52,7 +52,7 @@ class _Rows:
     def __init__(self, operation: Operation, option: dict[str, Any], workplace: Workplace) -> None:
         from apifold.store import Collection, CollectionSpec  # noqa: PLC0415  # brings SQLAlchemy, for those who use it
 
-        self.database = workplace.database()
+        self.database = workplace.deployment.database()
         self.filters = tuple(option.get("filter") or ())
         self.title = str(option["name"]).replace("_", " ")
         spec = CollectionSpec(
@@ -60,7 +60,7 @@ class _Rows:
         )
         self.documents = Collection(self.database, option["name"], spec)
         self.success = operation.success
-        names = [parameter.name for parameter in operation.parameters if parameter.where == "path"]
+        names = [parameter.inner_name for parameter in operation.parameters if parameter.where == "path"]
         self.key = argument_name(names[-1]) if names else ""
 
     def list(self, exchange: Exchange) -> Result:

@@ -13,6 +13,7 @@ from typing import Any
 
 from apifold.bindings.modules import HandlerError
 from apifold.bindings.names import argument_name
+from apifold.bindings.tasks import in_task
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
 from apifold.errors import DescriptionError, DescriptionErrors
@@ -24,6 +25,7 @@ SPECIAL = {
     "request": "the `apifold.Request` as it came in",
     "media": "the media type that the client likes best, of those that the description offers",
     "page": "with the `page` trait: which part of the list is wanted, an `apifold.Page`",
+    "inside": "answers another `apifold.Request` as if it had come in beside this one; to be awaited",
     "expected": "with the `etag` trait: the ETag that the change is based on, or nothing",
 }
 """Arguments that a handler gets for asking."""
@@ -73,7 +75,7 @@ class _Plan:
 
     `declared`: those the description gives. `drops`: given, but not taken. `absent`: taken without a default, but
     not always given. `special`: asked of the exchange. `provided`: from the service. `whole`: the body under its
-    own name. `fields`: form fields under their own names.
+    own name. `fields`: form fields under their own names. `inside`: answers another request.
     """
 
     drops: tuple[str, ...]
@@ -82,6 +84,7 @@ class _Plan:
     provided: tuple[tuple[str, Any], ...]
     whole: str
     fields: tuple[str, ...]
+    inside: Callable[..., Any]
 
     @property
     def is_plain(self) -> bool:
@@ -100,7 +103,12 @@ class _Plan:
         for name in self.absent:
             arguments.setdefault(name, None)
         for name in self.special:
-            arguments[name] = arguments.get("page") if name == "page" else getattr(exchange, name)
+            if name == "page":
+                arguments[name] = arguments.get("page")
+            elif name == "inside":
+                arguments[name] = partial(self.inside, exchange)
+            else:
+                arguments[name] = getattr(exchange, name)
         if self.provided:
             arguments.update(self.provided)
         return arguments
@@ -127,7 +135,7 @@ def _plan(
     takes = inspect.signature(function).parameters
     named = {name for name, taken in takes.items() if taken.kind in (taken.POSITIONAL_OR_KEYWORD, taken.KEYWORD_ONLY)}
     takes_any = any(taken.kind is taken.VAR_KEYWORD for taken in takes.values())
-    declared = {argument_name(parameter.name): parameter for parameter in operation.parameters}
+    declared = {argument_name(parameter.inner_name): parameter for parameter in operation.parameters}
     hidden = set(trait_arguments(operation))
     body = operation.body
     body_name = argument_name(body.name) if body and body.name else ""
@@ -175,6 +183,7 @@ def _plan(
         provided=tuple(provided.items()),
         whole=whole,
         fields=fields,
+        inside=workplace.inside,
     )
     return plan, [
         workplace.error(operation, message, remedy, "/operationId" if operation.id else "")
@@ -201,11 +210,7 @@ def _form_fields(operation: Operation, workplace: Workplace) -> tuple[str, ...]:
 
 def _suspending(function: Callable[..., Any], plan: _Plan, success: int, empty: int) -> Callable[[Exchange], Any]:
     async def call(exchange: Exchange) -> Result:
-        coroutine = function(**plan.arguments(exchange))
-        if asyncio.current_task() is None:
-            # The protocol drives us without a task; what a handler awaits may insist on one (asyncio.timeout does).
-            coroutine = asyncio.get_running_loop().create_task(coroutine)
-        return to_result(await coroutine, success, empty)
+        return to_result(await in_task(function(**plan.arguments(exchange))), success, empty)
 
     return call
 

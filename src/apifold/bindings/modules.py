@@ -69,6 +69,29 @@ class Modules:
             )
         return found  # type: ignore[no-any-return]  # it is callable
 
+    def allowing(self, module: str) -> Modules:
+        """The same, and one more module."""
+        return Modules((*self.allowed, module), self.directory)
+
+    def attribute(self, name: str) -> Any:
+        """What `MODULE:NAME` stands for, whatever it is.
+
+        Raises:
+            HandlerError: it is not there, or may not be named.
+        """
+        module, _, attribute = name.partition(":")
+        if not module or not attribute.isidentifier():
+            raise HandlerError(f"{name!r} names nothing in a module", "write it as `package.module:name`")
+        self._put_on_path()
+        if not self._is_allowed(module) or not self._is_there(module):
+            raise HandlerError(
+                f"there is no module {module!r} that may be named", "is it installed, and spelled right?"
+            )
+        loaded = self._imported(module, name)
+        if not hasattr(loaded, attribute):
+            raise HandlerError(f"{module} has no {attribute!r}", "is it spelled right?")
+        return getattr(loaded, attribute)
+
     def _module(self, name: str) -> tuple[ModuleType, list[str]]:
         parts = name.split(".")
         if len(parts) < 2 or not all(part.isidentifier() for part in parts):

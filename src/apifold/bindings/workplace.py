@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
 from apifold.bindings.modules import Modules
+from apifold.deployment import Deployment
 from apifold.description import Description, Operation
 from apifold.errors import DescriptionError, DescriptionErrors
-from apifold.exchange import Call
+from apifold.exchange import Call, Exchange
+from apifold.http import Request, Response
 from apifold.schema.checker import Schemas
-from apifold.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,18 @@ class Workplace:
         modules: which code its operationIds may name.
         provides: what its service provides to handlers, by argument name.
         responses: the API's schemas as its answers must fit them.
-        database: opens the deployment's database.
+        deployment: settings, and what opens where it is used: the database, the way to other services.
         threads: for what may block.
+        inside: answers another request as if it had come in beside the one that is being answered.
     """
 
-    settings: Settings
     description: Description
     modules: Modules
     provides: Mapping[str, Any]
     responses: Schemas
-    database: Callable[[], Any]
+    deployment: Deployment
     threads: Executor
+    inside: Callable[[Exchange, Request], Awaitable[Response]]
 
     def refused(self, operation: Operation, message: str, remedy: str, below: str = "") -> DescriptionErrors:
         """The error to raise when an operation can't be bound, placed in its file."""

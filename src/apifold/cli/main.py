@@ -17,6 +17,7 @@ COMMANDS = {
     "routes": "list what would be served",
     "show": "print a description as it is served",
     "mock": "serve answers made from examples and schemas",
+    "compare": "hold two implementations against each other",
     "docs": "write a static reference",
     "new": "begin an API, an endpoint, a model or a service",
     "worker": "do long work without serving",

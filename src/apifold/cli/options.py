@@ -11,7 +11,8 @@ import msgspec
 
 from apifold.settings import Settings, load
 
-_NOT_OPTIONS = ("apis",)
+_NOT_OPTIONS = ("apis", "services", "upstreams")
+"""Mappings; the settings file and the environment have them."""
 
 
 def setting_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -18,7 +18,8 @@ MediaTypes = Mapping[str, Any]
 class Parameter:
     """A path, query, header or cookie parameter; `schema` is JSON Schema 2020-12.
 
-    `media` is set where the value is itself a document (`content: {application/json: ...}`).
+    `media` is set where the value is itself a document (`content: {application/json: ...}`); `source` is what it is
+    called behind the API, its own name where nothing else is said.
     """
 
     name: str
@@ -30,6 +31,12 @@ class Parameter:
     pointer: str
     media: str = ""
     allow_reserved: bool = False
+    source: str = ""
+
+    @property
+    def inner_name(self) -> str:
+        """What it is called behind the API."""
+        return self.source or self.name
 
 
 @dataclass(frozen=True, slots=True)

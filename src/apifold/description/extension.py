@@ -64,10 +64,15 @@ class SchemaExtension(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of a schema or property."""
 
     read_only_reason: str = ""
+    source: str = ""
+    action: str = ""
+    core: dict[str, Any] = {}
 
 
 class ParameterExtension(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of a parameter."""
+
+    source: str = ""
 
 
 _LEVELS: dict[str, type[msgspec.Struct]] = {

@@ -22,14 +22,18 @@ MODEL_KEYS = {
     "filter": "fields that a list can be filtered by",
     "sort": "fields that a list can be sorted by; those of `filter` where it is left out",
     "unique": "fields of which no two may have the same value",
+    "upstream": "another HTTP API that has them: `to`, `path` and more; each field may say its `source` there",
     "policy": "prefix of the policy rules: `inventory` binds `inventory:list` and so on",
     "public": "true: anybody may do anything with it",
     "x-apifold": "the document's own apifold keys",
 }
 """Every key of a model file."""
 
+UPSTREAM_KEYS = ("to", "path", "service", "envelope", "list", "id", "page", "headers", "query", "seconds")
+"""Keys of `upstream`: those of the binding, and `list` and `id`, the members that a list and an id stand in."""
+
 _GIVEN = ("id", "created_at", "updated_at")
-_FIELD_KEYS = ("required",)
+_FIELD_KEYS = ("required", "source", "action")
 
 
 def is_model(data: Any) -> bool:
@@ -64,7 +68,7 @@ def _check(data: dict[str, Any], places: Places) -> Iterator[DescriptionError]:
         )
     fields = data.get("fields") if isinstance(data.get("fields"), dict) else {}
     for name, field in (fields or {}).items():
-        if name in _GIVEN:
+        if name in (_GIVEN[:1] if data.get("upstream") else _GIVEN):
             yield places.error(
                 f"/fields/{name}", f"`{name}` is given by apifold", "leave it out, or choose another name"
             )
@@ -80,6 +84,7 @@ def _check(data: dict[str, Any], places: Places) -> Iterator[DescriptionError]:
                 "`required` is true or false here",
                 "write the names inside an object's `properties` instead",
             )
+    yield from _check_upstream(data, places)
     for key, known in (
         ("operations", OPERATIONS),
         ("filter", tuple(fields or ())),
@@ -95,6 +100,33 @@ def _check(data: dict[str, Any], places: Places) -> Iterator[DescriptionError]:
                 yield places.error(f"/{key}/{index}", f"`{name}` can't stand in `{key}`", f"one of: {', '.join(known)}")
 
 
+def _check_upstream(data: dict[str, Any], places: Places) -> Iterator[DescriptionError]:
+    upstream = data.get("upstream")
+    if upstream is None:
+        for name, field in (data["fields"] if isinstance(data.get("fields"), dict) else {}).items():
+            for key in ("source", "action"):
+                if isinstance(field, dict) and key in field:
+                    at = f"/fields/{escape(name)}/{key}"
+                    yield places.error(at, f"`{key}` is for fields of an `upstream`", "leave it out, or add `upstream`")
+        return
+    if (
+        not isinstance(upstream, dict)
+        or not isinstance(upstream.get("to"), str)
+        or not isinstance(upstream.get("path"), str)
+    ):
+        yield places.error(
+            "/upstream", "`upstream` needs `to` and `path`", "such as `{to: cloud, path: /v2.0/networks}`"
+        )
+        return
+    for key in upstream:
+        if key not in UPSTREAM_KEYS:
+            remedy = f"its keys: {', '.join(UPSTREAM_KEYS)}"
+            yield places.error(f"/upstream/{escape(str(key))}", f"`{key}` is not a key of `upstream`", remedy)
+    for key in ("sort", "unique"):
+        if data.get(key):
+            yield places.error(f"/{key}", f"`{key}` is for what is stored here", "leave it out; the upstream decides")
+
+
 def expand(data: dict[str, Any], places: Places) -> dict[str, Any]:
     """The OpenAPI 3.1 description that a model file stands for; call it when `check_model` found nothing."""
     return _Expansion(data, places).document()
@@ -106,8 +138,9 @@ class _Expansion:
         self.model: str = data["model"]
         self.parent, _, self.plural = data["path"].rpartition("/")
         self.wanted = tuple(data.get("operations") or OPERATIONS)
+        self.upstream: dict[str, Any] = data.get("upstream") or {}
         self.filters = list(data.get("filter") or [])
-        self.sorts = list(data.get("sort") or self.filters) + ["created_at", "updated_at"]
+        self.sorts = [] if self.upstream else list(data.get("sort") or self.filters) + ["created_at", "updated_at"]
         self.collection = {
             "name": self.plural,
             "filter": self.filters,
@@ -128,10 +161,8 @@ class _Expansion:
 
     def document(self) -> dict[str, Any]:
         data = self.data
-        fields = {
-            name: {key: value for key, value in field.items() if key not in _FIELD_KEYS}
-            for name, field in data["fields"].items()
-        }
+        fields = {name: _property(field) for name, field in data["fields"].items()}
+        given = _given_upstream(self.upstream) if self.upstream else _given()
         required = [name for name, field in data["fields"].items() if field.get("required")]
         extension = {"unknown": "reject", **(data.get("x-apifold") or {})}
         document: dict[str, Any] = {
@@ -148,15 +179,15 @@ class _Expansion:
                 "schemas": {
                     self.model: {
                         "type": "object",
-                        "properties": {**_given(), **fields},
-                        "required": ["id", "created_at", "updated_at", *required],
+                        "properties": {**given, **fields},
+                        "required": [*given, *required],
                         "additionalProperties": False,
                     },
                     f"{self.model}-list": {
                         "type": "object",
                         "required": ["items"],
                         "properties": {
-                            "items": {"type": "array", "items": self._schema()},
+                            "items": {"type": "array", "items": self._schema(), **_sourced(self.upstream.get("list"))},
                             "next": {"type": "string", "description": "marker of the next page, where there is one"},
                         },
                     },
@@ -186,7 +217,7 @@ class _Expansion:
 
     def _operation(self, name: str) -> dict[str, Any]:
         noun = self.model.replace("_", " ")
-        extension: dict[str, Any] = {"binding": {"collection": {**self.collection, "do": name}}}
+        extension: dict[str, Any] = {"binding": self._binding(name)}
         if self.data.get("policy"):
             extension["policy"] = f"{self.data['policy']}:{name}"
         if self.data.get("public"):
@@ -204,7 +235,8 @@ class _Expansion:
         }
         match name:
             case "list":
-                extension["traits"] = {"page": "marker"}
+                if not self.upstream or "page" in self.upstream:
+                    extension["traits"] = {"page": "marker"}
                 content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{self.model}-list"}}}
                 operation |= {
                     "summary": f"List {self.plural}",
@@ -229,6 +261,22 @@ class _Expansion:
         operation["responses"]["default"] = default
         return operation
 
+    def _binding(self, name: str) -> dict[str, Any]:
+        if not self.upstream:
+            return {"collection": {**self.collection, "do": name}}
+        upstream = self.upstream
+        option: dict[str, Any] = {
+            key: upstream[key] for key in ("to", "service", "headers", "query", "seconds") if key in upstream
+        }
+        option["path"] = upstream["path"] + ("" if name in ("list", "create") else "/{id}")
+        if name == "list" and "page" in upstream:
+            option["page"] = {"list": upstream.get("list", "items"), **(upstream["page"] or {})}
+        if name != "list" and upstream.get("envelope"):
+            option["envelope"] = upstream["envelope"]
+        if name == "patch":
+            option["method"] = "PUT"
+        return {"upstream": option}
+
     def _list_parameters(self) -> list[dict[str, Any]]:
         fields = self.data["fields"]
         filters = [
@@ -240,9 +288,12 @@ class _Expansion:
                     "type": "array",
                     "items": {key: value for key, value in fields[name].items() if key in ("type", "enum", "format")},
                 },
+                **_sourced(fields[name].get("source")),
             }
             for name in self.filters
         ]
+        if not self.sorts:
+            return filters
         keys = [direction + name for name in dict.fromkeys(self.sorts) for direction in ("", "-")]
         sort = {
             "name": "sort",
@@ -252,6 +303,21 @@ class _Expansion:
             "schema": {"type": "array", "items": {"type": "string", "enum": keys}},
         }
         return [*filters, sort]
+
+
+def _property(field: dict[str, Any]) -> dict[str, Any]:
+    """A field as a property: what only model files say goes where descriptions say it."""
+    plain = {key: value for key, value in field.items() if key not in _FIELD_KEYS}
+    said = {key: field[key] for key in ("source", "action") if key in field}
+    return {**plain, "x-apifold": {**plain.get("x-apifold", {}), **said}} if said else plain
+
+
+def _sourced(source: Any) -> dict[str, Any]:
+    return {"x-apifold": {"source": source}} if source else {}
+
+
+def _given_upstream(upstream: dict[str, Any]) -> dict[str, Any]:
+    return {"id": {"type": "string", "readOnly": True, **_sourced(upstream.get("id"))}}
 
 
 def _given() -> dict[str, Any]:

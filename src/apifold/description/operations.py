@@ -121,6 +121,7 @@ def _parameter(parameter: dict[str, Any], pointer: str) -> Parameter:
         pointer=pointer,
         media=media,
         allow_reserved=bool(parameter.get("allowReserved")),
+        source=(parameter.get("x-apifold") or {}).get("source", ""),
     )
 
 

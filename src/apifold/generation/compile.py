@@ -11,7 +11,8 @@ from typing import Any
 from apifold import extension_points
 from apifold.access.method import Method
 from apifold.access.policy import Policy
-from apifold.bindings import Modules, Workplace
+from apifold.bindings import Bind, Modules, Workplace
+from apifold.deployment import Deployment
 from apifold.description import Description, Operation, with_operations
 from apifold.description.extension import operation_extension
 from apifold.description.operations import each_operation
@@ -19,9 +20,11 @@ from apifold.description.walk import resolve_pointer
 from apifold.errors import DescriptionError, DescriptionErrors, MissingExtra, SettingsError
 from apifold.exchange import Around, Call, Exchange, Result
 from apifold.generation.gate import compile_gate
+from apifold.generation.sources import declares_sources, mapped, source_errors
 from apifold.http import Request
 from apifold.pipeline.dialects import Dialect, TemplateDialect
-from apifold.pipeline.endpoint import Api, Endpoint
+from apifold.pipeline.endpoint import Api, Endpoint, Shadow
+from apifold.pipeline.handle import inside
 from apifold.pipeline.reader import Reader, compile_reader
 from apifold.pipeline.writer import compile_writer
 from apifold.routing import PLACEHOLDER, Table
@@ -37,15 +40,19 @@ class Tools:
     """What compiling an API needs beside its description.
 
     Attributes:
+        deployment: settings, and what opens where it is used.
         methods: gives the auth method of a name; the same one each time.
-        database: opens the deployment's database.
         threads: for what may block.
     """
 
-    settings: Settings
+    deployment: Deployment
     methods: Callable[[str], Method]
-    database: Callable[[], Any]
     threads: Executor
+
+    @property
+    def settings(self) -> Settings:
+        """Everything that the deployment decides."""
+        return self.deployment.settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +64,14 @@ class Grounds:
         provides: what handlers may take by name.
         policy: the rules in force, or None where the API has no policy file.
         changes: what the deployment changes about it.
+        implementation: who answers where the deployment does not say.
     """
 
     modules: Modules
     provides: Mapping[str, Any]
     policy: Policy | None
     changes: ApiSettings
+    implementation: str = ""
 
 
 def compile_api(description: Description, grounds: Grounds, tools: Tools) -> tuple[Api, Description]:
@@ -85,6 +94,7 @@ class _Bound:
     operation: Operation
     reader: Reader
     call: Call
+    shadow: Call | None
 
 
 class _Compiler:
@@ -95,18 +105,22 @@ class _Compiler:
         self.settings = tools.settings
         self.traits: dict[str, list[Trait]] = {}
         self.description = self._with_traits(description)
+        self.has_sources = declares_sources(self.description)
+        if self.has_sources:
+            self.errors += source_errors(self.description)
+        self.implementation = grounds.changes.implementation or grounds.implementation or self.settings.implementation
         self.unknown = self.description.extension.unknown
         document = self.description.document
         self.requests = {close: Schemas(document, "request", close=close) for close in (False, True)}
         self.responses = Schemas(document, "response", close=False)
         self.workplace = Workplace(
-            self.settings,
             self.description,
             grounds.modules,
             grounds.provides,
             self.responses,
-            tools.database,
+            tools.deployment,
             tools.threads,
+            inside,
         )
         self.bound: dict[tuple[str, str], _Bound] = {}
 
@@ -181,17 +195,29 @@ class _Compiler:
 
     def _bind(self, operation: Operation) -> _Bound:
         reader = self._reader(operation)
-        name, option = operation.extension.bound
-        implementation = self.grounds.changes.implementation or self.settings.implementation
-        if implementation == "mock":
-            name, option = "mock", None
+        call = self._implemented(operation, self.implementation)
+        shadow = self.grounds.changes.shadow
+        return _Bound(operation, reader, call, self._implemented(operation, shadow.to) if shadow else None)
+
+    def _implemented(self, operation: Operation, implementation: str) -> Call:
+        """The operation's answer by one implementation of its API."""
+        place = self.workplace
+        if implementation == "native":
+            name, option = operation.extension.bound
+        elif "://" in implementation:
+            name, option = "remote", implementation
+        else:
+            name, _, option = implementation.partition(":")
+            place = replace(place, modules=place.modules.allowing(option.partition(":")[0]))
         try:
-            bind = extension_points.load("apifold.bindings", name or "handler")
+            bind: Bind = extension_points.load("apifold.bindings", name or "handler")
         except SettingsError as error:
-            raise self.workplace.refused(
+            raise place.refused(
                 operation, f"the binding: {error}", "name one that is installed", "/x-apifold/binding"
             ) from None
-        return _Bound(operation, reader, bind(operation, option, self.workplace))
+        call = bind(operation, option, place)
+        is_mapped = self.has_sources and implementation == "native"
+        return mapped(call, operation, self.description) if is_mapped else call
 
     def _mode(self, operation: Operation, direction: Side) -> Mode | None:
         """The validation mode that is asked for: by the operation, by the deployment, by the document."""
@@ -219,9 +245,17 @@ class _Compiler:
             title=f"{operation.method} {self.description.template_base}{operation.path}",
             gate=compile_gate(self.description, operation, method, self.grounds.policy),
             reader=bound.reader,
-            call=self._call(bound),
+            call=self._call(bound) if self.implementation in ("native", "mock") else bound.call,
             writer=compile_writer(self.description, operation, self.responses, mode),
+            shadow=self._shadow(bound),
         )
+
+    def _shadow(self, bound: _Bound) -> Shadow | None:
+        settings = self.grounds.changes.shadow
+        if settings is None or bound.shadow is None:
+            return None
+        call = self._call(replace(bound, call=bound.shadow)) if settings.to in ("native", "mock") else bound.shadow
+        return Shadow(call, f"{self.implementation} {settings.to}", settings)
 
     def _call(self, bound: _Bound) -> Call:
         operation = bound.operation
@@ -252,7 +286,7 @@ class _Compiler:
             operation=operation,
             read=_reading(beside) if beside and beside.operation is not operation else None,
             replacement=self._replacement(operation),
-            database=self.tools.database,
+            database=self.tools.deployment.database,
             threads=self.tools.threads,
         )
 

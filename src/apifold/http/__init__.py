@@ -1,5 +1,6 @@
 """HTTP as values: a request, a response, media types. No sockets, no server."""
 
+from apifold.http.hops import request_headers_to_pass, response_headers_to_pass
 from apifold.http.media import best_match, matches, media_type, takes_gzip
 from apifold.http.request import Request
 from apifold.http.response import Responding, Response, awaited, reason
@@ -13,5 +14,7 @@ __all__ = [
     "matches",
     "media_type",
     "reason",
+    "request_headers_to_pass",
+    "response_headers_to_pass",
     "takes_gzip",
 ]  # fmt: skip

@@ -12,6 +12,22 @@ from apifold.pipeline.gate import Gate
 from apifold.pipeline.reader import Reader
 from apifold.pipeline.writer import Writer
 from apifold.routing import Table
+from apifold.settings import ShadowSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """Another implementation of an operation, asked after the real one has answered.
+
+    Attributes:
+        call: its answer.
+        pair: what is compared with what; evidence about one pair says nothing about another.
+        settings: which requests, and what may differ.
+    """
+
+    call: Call
+    pair: str
+    settings: ShadowSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +43,7 @@ class Endpoint:
         reader: request to arguments.
         call: the binding's, with its traits around it.
         writer: result to response.
+        shadow: another implementation that its answers are compared with.
     """
 
     api: str
@@ -37,6 +54,7 @@ class Endpoint:
     reader: Reader
     call: Call
     writer: Writer
+    shadow: Shadow | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from time import perf_counter
 
 from apifold.errors import Broken, Fault, MethodNotAllowed, NotFound
 from apifold.exchange import Exchange, Result
-from apifold.http import Request, Responding, Response
+from apifold.http import Request, Responding, Response, awaited
 from apifold.observe.events import Crashed, Observers, WouldRefuse
 from apifold.pipeline.endpoint import Api, Endpoint, Site
 
@@ -23,7 +23,7 @@ def handle(site: Site, request: Request, observers: Observers) -> Responding:
         site: what is served; a request finishes on the site it began with.
         observers: are told what happened.
     """
-    exchange = Exchange(request, perf_counter())
+    exchange = Exchange(request, perf_counter(), site, observers)
     try:
         segments = request.segments
         api = exchange.api = find(site, segments)
@@ -59,6 +59,11 @@ def _told(exchange: Exchange, response: Response, observers: Observers) -> Respo
     for tell in observers.answered:
         tell(exchange, response, seconds)
     return response
+
+
+async def inside(exchange: Exchange, request: Request) -> Response:
+    """The response to another request, on what the exchange's own began with."""
+    return await awaited(handle(exchange.site, request, exchange.observers))
 
 
 def find(site: Site, segments: list[str]) -> Api:

@@ -264,7 +264,7 @@ def _input(parameter: Parameter, description: Description, schemas: Schemas) -> 
     return Input(
         name=parameter.name,
         where=parameter.where,
-        argument=argument_name(parameter.name),
+        argument=argument_name(parameter.inner_name),
         coerce=compile_coercer(parameter, description.resolve),
         scalar=compile_scalar(parameter, description.resolve),
         checker=None if _is_plain_text(schema) else schemas.checker(parameter.schema),

@@ -89,7 +89,7 @@ class Writer:
         Raises:
             Broken: it does, and the mode is `reject`.
         """
-        if self.mode == "off" or result.partial or isinstance(result.value, Response):
+        if self.mode == "off" or result.partial:
             return ()
         problems = self._problems(result, response)
         if problems and self.mode == "reject":
@@ -106,12 +106,24 @@ class Writer:
             return () if is_fine else (Problem("status", "", f"{status} is not described"),)
         if checker is None or status in _NO_BODY:
             return ()
+        if isinstance(result.value, Response):
+            return _told(checker, response)
         try:
             return tuple(checker.problems(result.value, "body"))
         except (ValueError, TypeError):
             # What is not plain JSON data, such as a date, is judged as the client will see it.
-            body = response.body
-            return tuple(checker.problems(orjson.loads(body), "body")) if isinstance(body, bytes) else ()
+            return _told(checker, response)
+
+
+def _told(checker: Checker, response: Response) -> tuple[Problem, ...]:
+    """What is wrong with a response as the client will see it, where it is JSON and not in pieces."""
+    media = response.header("content-type") or ""
+    if not isinstance(response.body, bytes) or not response.body or "json" not in media:
+        return ()
+    try:
+        return tuple(checker.problems(orjson.loads(response.body), "body"))
+    except orjson.JSONDecodeError:
+        return (Problem("body", "", "is not JSON"),)
 
 
 def compile_writer(description: Description, operation: Operation, schemas: Schemas, mode: Mode) -> Writer:

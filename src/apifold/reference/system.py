@@ -36,6 +36,9 @@ class Status(Protocol):
     def state(self) -> dict[str, Any]:
         """What is loaded, in every worker."""
 
+    def shadow(self) -> dict[str, Any]:
+        """What comparing implementations has shown, in every worker."""
+
     def metrics(self) -> tuple[bytes, str]:
         """The metrics of every worker, and their media type."""
 
@@ -52,6 +55,10 @@ def ready(status: Status) -> dict[str, str]:
 
 def apis(status: Status) -> dict[str, Any]:
     return status.state()
+
+
+def shadow(status: Status) -> dict[str, Any]:
+    return {"apis": status.shadow()}
 
 
 def metrics(status: Status) -> Response:

@@ -43,6 +43,24 @@ def is_described(schema: Schema, named: dict[str, Any], pointer: str) -> bool:
     return node is not None
 
 
+def parts_of(
+    schema: Any, named: dict[str, Any], *, sure: bool = True, seen: frozenset[str] = frozenset()
+) -> list[tuple[dict[str, Any], bool]]:
+    """The schemas that speak of the same value as a schema does, itself first, each with whether it surely applies."""
+    if not isinstance(schema, dict):
+        return []
+    target = str(schema.get("$ref", ""))
+    found = [(schema, sure)]
+    if target and target not in seen:
+        found += parts_of(named.get(target.removeprefix(_NAMED_AT)), named, sure=sure, seen=seen | {target})
+    for key in ("allOf", "anyOf", "oneOf"):
+        for child in schema.get(key, ()):
+            found += parts_of(child, named, sure=sure and key == "allOf", seen=seen)
+    for key in ("if", "then", "else"):
+        found += parts_of(schema.get(key), named, sure=False, seen=seen)
+    return found
+
+
 class _Compiler:
     def __init__(self, named: dict[str, Any], strip: bool) -> None:
         self.named = named
@@ -51,27 +69,12 @@ class _Compiler:
         self.nodes: dict[tuple[int, ...], _Node] = {}
 
     def node(self, schemas: list[Any]) -> _Node:
-        parts = [part for schema in schemas for part in self._parts(schema, sure=True, seen=frozenset())]
+        parts = [part for schema in schemas for part in parts_of(schema, self.named)]
         key = tuple(id(schema) for schema, _ in parts)
         if key not in self.nodes:
             self.nodes[key] = node = _Node()
             self._fill(node, parts)
         return self.nodes[key]
-
-    def _parts(self, schema: Any, *, sure: bool, seen: frozenset[str]) -> list[tuple[dict[str, Any], bool]]:
-        """The schemas that speak of the same value, each with whether it surely applies."""
-        if not isinstance(schema, dict):
-            return []
-        target = str(schema.get("$ref", ""))
-        found = [(schema, sure)]
-        if target and target not in seen:
-            found += self._parts(self.named.get(target.removeprefix(_NAMED_AT)), sure=sure, seen=seen | {target})
-        for key in ("allOf", "anyOf", "oneOf"):
-            for child in schema.get(key, ()):
-                found += self._parts(child, sure=sure and key == "allOf", seen=seen)
-        for key in ("if", "then", "else"):
-            found += self._parts(schema.get(key), sure=False, seen=seen)
-        return found
 
     def _fill(self, node: _Node, parts: list[tuple[dict[str, Any], bool]]) -> None:
         members: dict[str, list[Any]] = {}
@@ -140,14 +143,15 @@ class _Node:
                 del value[name]
         for name, default in self.defaults.items():
             if name not in value:
-                value[name] = _copied(default)
+                value[name] = copied(default)
         for name, member in value.items():
             below = self.members.get(name) or self.values
             if below is not None and isinstance(member, dict | list):
                 below.shape(member, f"{pointer}/{escape(name)}", problems)
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
+    """A copy of plain data, so that nobody changes what a description says."""
     if isinstance(value, dict):
-        return {key: _copied(child) for key, child in value.items()}
-    return [_copied(child) for child in value] if isinstance(value, list) else value
+        return {key: copied(child) for key, child in value.items()}
+    return [copied(child) for child in value] if isinstance(value, list) else value

@@ -111,9 +111,10 @@ class Client:
         return self.request("DELETE", path, **more)
 
     def close(self) -> None:
-        """Close the application and the loop."""
-        self.application.close()
-        self.loop.close()
+        """Stop the application, and close the loop."""
+        if not self.loop.is_closed():
+            self.loop.run_until_complete(self.application.stop())
+            self.loop.close()
 
     def __enter__(self) -> Client:
         return self

@@ -7,9 +7,9 @@ class Shelf:
     """The core: it knows books, and no HTTP."""
 
     def __init__(self) -> None:
-        self.books = {"emma": {"id": "emma", "title": "Emma"}}
+        self.books = {"emma": {"id": "emma", "title": "Emma", "pages": 432}}
 
-    def get(self, name: str) -> dict[str, str]:
+    def get(self, name: str) -> dict[str, object]:
         if name not in self.books:
             raise NotFound(f"There is no book {name!r}.")
         return self.books[name]

@@ -1,0 +1,129 @@
+"""WSGI: an application of that kind answers, in this process (PEP 3333). The calling is the standard library's."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+from wsgiref.handlers import SimpleHandler
+from wsgiref.headers import Headers
+
+from apifold.bindings.modules import HandlerError
+from apifold.bindings.workplace import Workplace
+from apifold.description import Operation
+from apifold.errors import Broken, DescriptionErrors
+from apifold.exchange import Call, Exchange, Result
+from apifold.http import Request, Response, response_headers_to_pass
+
+log = logging.getLogger("apifold.wsgi")
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
+
+def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
+    """`implementation: wsgi:MODULE:NAME`: the application of that name answers, in a thread.
+
+    Its environment has `apifold.caller`, who is asking, and `apifold.provides`, what the service gives to handlers.
+    """
+    try:
+        application: Application = workplace.modules.attribute(str(option))
+    except HandlerError as error:
+        raise DescriptionErrors(
+            [workplace.error(operation, str(error), error.remedy), *([error.cause] if error.cause else [])]
+        ) from None
+    provides, threads = workplace.provides, workplace.threads
+
+    async def call(exchange: Exchange) -> Result:
+        environ = environment(exchange, operation.method, provides)
+        response = await asyncio.get_running_loop().run_in_executor(threads, answer, application, environ)
+        return Result(response.status, response)
+
+    return call
+
+
+def environment(exchange: Exchange, method: str, provides: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment of a request (PEP 3333, "environ Variables").
+
+    Args:
+        method: the operation's; a HEAD is a GET whose body nobody sends.
+    """
+    request = exchange.request
+    host = urlsplit(f"//{request.host}")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": request.prefix,
+        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "QUERY_STRING": request.query,
+        "SERVER_NAME": host.hostname or "localhost",
+        "SERVER_PORT": str(host.port or (443 if request.scheme == "https" else 80)),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": request.client,
+        "CONTENT_LENGTH": str(len(request.body)),
+        "wsgi.url_scheme": request.scheme,
+        "wsgi.input": io.BytesIO(request.body),
+        "apifold.caller": exchange.caller,
+        "apifold.provides": provides,
+        **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in _headers(request)},
+    }
+    if "content-type" in request.headers:
+        environ["CONTENT_TYPE"] = request.headers["content-type"]
+    return environ
+
+
+def answer(application: Application, environ: dict[str, Any]) -> Response:
+    """What an application answers.
+
+    Raises:
+        Broken: it raised an exception before it began to answer.
+    """
+    calling = _Calling(environ)
+    calling.run(application)
+    if calling.error is not None or calling.status is None or calling.headers is None:
+        log.error("a WSGI application failed: %s", environ["PATH_INFO"], exc_info=calling.error)
+        raise Broken("The application behind this API failed.")
+    status = int(calling.status.partition(" ")[0])
+    return Response(status, calling.body.getvalue(), response_headers_to_pass(calling.headers.items()))
+
+
+class _Calling(SimpleHandler):
+    """One call; what is written is kept in memory, what is raised is kept, too."""
+
+    os_environ: dict[str, str] = {}
+    status: str | None
+    headers: Headers | None
+    result: Any
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self.body = io.BytesIO()
+        self.error: BaseException | None = None
+        super().__init__(environ["wsgi.input"], self.body, sys.stderr, environ, multiprocess=True)
+
+    def send_headers(self) -> None:
+        """They are taken from here, not written."""
+        self.headers_sent = True
+
+    def finish_content(self) -> None:
+        """An empty body is an empty body."""
+        self.headers_sent = True
+
+    def handle_error(self) -> None:
+        """Keep what the application raised."""
+        self.error = sys.exc_info()[1]
+
+    def close(self) -> None:
+        """End the answer; what it said stays."""
+        if hasattr(self.result, "close"):
+            self.result.close()
+
+
+def _headers(request: Request) -> list[tuple[str, str]]:
+    # A name with an underscore could pass for another one; the length is the body's own.
+    return [
+        (name, value)
+        for name, value in request.headers.items()
+        if "_" not in name and name not in ("content-type", "content-length", "transfer-encoding")
+    ]

@@ -1,0 +1,179 @@
+"""What comparing has shown so far, over all workers and over restarts: counts by API, operation and place.
+
+Each process writes a file of its own. A difference starts the count of like answers anew in all of them: a process
+counts since the newest difference that it knows of, and only those that know of the newest one of all are summed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from apifold.compare.differences import Difference
+
+MAX_PLACES = 200
+"""Places of differences that are counted for one operation."""
+
+
+class OperationEvidence(msgspec.Struct):
+    """Of one operation: answers compared, those that differed, shadows that gave none, answers not compared; and how
+    often something differed at a place, by `WHERE KIND`, the items of a list together."""
+
+    compared: int = 0
+    different: int = 0
+    failed: int = 0
+    skipped: int = 0
+    places: dict[str, int] = {}
+
+
+class ApiEvidence(msgspec.Struct):
+    """Of one API: what was compared with what, when answers differed last, how many were alike since then."""
+
+    pair: str = ""
+    differed_at: float = 0.0
+    alike: int = 0
+    operations: dict[str, OperationEvidence] = {}
+
+
+Records = dict[str, ApiEvidence]
+
+
+class Evidence:
+    """What this process has seen, and what all have.
+
+    Args:
+        directory: where every process writes; None where there is only this one.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self.directory = directory
+        self._own: Records = {}
+        self._changed = False
+
+    def note(self, api: str, pair: str, operation: str, found: Sequence[Difference]) -> None:
+        """Note the outcome of one comparison.
+
+        Args:
+            pair: names what was compared; evidence about another pair is forgotten.
+        """
+        record, counts = self._counts(api, pair, operation)
+        counts.compared += 1
+        if not found:
+            record.alike += 1
+            return
+        counts.different += 1
+        record.alike, record.differed_at = 0, time.time()
+        for one in found:
+            place = f"{_without_numbers(one.where)} {one.kind}"
+            if place in counts.places or len(counts.places) < MAX_PLACES:
+                counts.places[place] = counts.places.get(place, 0) + 1
+
+    def note_failed(self, api: str, pair: str, operation: str) -> None:
+        """Note that the shadow gave no answer; that is a difference."""
+        self._counts(api, pair, operation)[1].failed += 1
+        self.note(api, pair, operation, (Difference("answer", "missing"),))
+
+    def note_skipped(self, api: str, pair: str, operation: str) -> None:
+        """Note an answer that was not compared: it came in pieces, or there was no time."""
+        self._counts(api, pair, operation)[1].skipped += 1
+
+    def write(self) -> None:
+        """Tell the others, and start anew where one of them saw a difference."""
+        if self.directory is None or not self._changed:
+            return
+        self._changed = False
+        self._learn()
+        draft = self.directory / f"{os.getpid()}.draft"
+        with suppress(FileNotFoundError):  # the server ended first
+            draft.write_bytes(msgspec.json.encode(self._own))
+            draft.replace(self.directory / f"{os.getpid()}.json")
+
+    def fold(self) -> None:
+        """Put what processes wrote that have ended into one file; called before processes are started."""
+        if self.directory is None:
+            return
+        self.directory.mkdir(parents=True, exist_ok=True)
+        files = sorted(self.directory.glob("*.json"))
+        draft = self.directory / "past.draft"
+        draft.write_bytes(msgspec.json.encode(_sum([_read(file) for file in files])))
+        for file in files:
+            file.unlink()
+        draft.replace(self.directory / "past.json")
+
+    def total(self) -> Records:
+        """What all processes have seen."""
+        return _sum([self._own, *self._others()])
+
+    def alike(self, api: str, pair: str) -> int:
+        """How many answers in a row were alike."""
+        record = self.total().get(api)
+        return record.alike if record and record.pair == pair else 0
+
+    def shown(self) -> dict[str, Any]:
+        """All of it as plain data, by API."""
+        return {name: msgspec.to_builtins(record) for name, record in sorted(self.total().items())}
+
+    def _counts(self, api: str, pair: str, operation: str) -> tuple[ApiEvidence, OperationEvidence]:
+        record = self._own.get(api)
+        if record is None or record.pair != pair:
+            record = self._own[api] = ApiEvidence(pair)
+        self._changed = True
+        return record, record.operations.setdefault(operation, OperationEvidence())
+
+    def _others(self) -> list[Records]:
+        own = f"{os.getpid()}.json"
+        files = self.directory.glob("*.json") if self.directory else ()
+        return [_read(file) for file in files if file.name != own]
+
+    def _learn(self) -> None:
+        for records in self._others():
+            for api, record in records.items():
+                mine = self._own.get(api)
+                if mine and mine.pair == record.pair and record.differed_at > mine.differed_at:
+                    mine.differed_at, mine.alike = record.differed_at, 0
+
+
+def _read(file: Path) -> Records:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Records)
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _sum(parts: list[Records]) -> Records:
+    """Several processes' evidence together; of each API, that about the pair that the first of them knows."""
+    total: Records = {}
+    for records in parts:
+        for api, record in records.items():
+            into = total.setdefault(api, ApiEvidence(record.pair))
+            if into.pair == record.pair:
+                _add(into, record)
+    return total
+
+
+def _add(into: ApiEvidence, record: ApiEvidence) -> None:
+    if record.differed_at > into.differed_at:
+        into.differed_at, into.alike = record.differed_at, record.alike
+    elif record.differed_at == into.differed_at:
+        into.alike += record.alike
+    for name, counts in record.operations.items():
+        mine = into.operations.setdefault(name, OperationEvidence())
+        mine.compared += counts.compared
+        mine.different += counts.different
+        mine.failed += counts.failed
+        mine.skipped += counts.skipped
+        for place, count in counts.places.items():
+            mine.places[place] = mine.places.get(place, 0) + count
+
+
+def _without_numbers(where: str) -> str:
+    head, space, pointer = where.partition(" ")
+    if head != "body":
+        return where
+    return head + space + "/".join("*" if part.isdigit() else part for part in pointer.split("/"))

@@ -1,0 +1,121 @@
+"""Shadow: a copy of a request goes to another implementation after it was answered, and the answers are compared."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+from apifold.compare.differences import Noise, differences
+from apifold.compare.evidence import Evidence
+from apifold.compare.recording import Recording
+from apifold.errors import Fault
+from apifold.exchange import Exchange, Result
+from apifold.http import Response
+from apifold.observe.events import Observers
+from apifold.pipeline.endpoint import Endpoint, Shadow
+
+SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+"""RFC 9110, 9.2.1."""
+
+MAX_WAITING = 100
+"""Comparisons that wait in one process; what comes on top is not compared."""
+
+TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    exchange: Exchange
+    response: Response
+    shadow: Shadow | None
+    recording: Recording | None
+
+
+class Shadowing:
+    """Compares answers, one after the other, beside everything else.
+
+    Args:
+        evidence: where outcomes are noted.
+        recordings: files that requests are noted in, by API.
+    """
+
+    def __init__(self, evidence: Evidence, recordings: Mapping[str, Recording]) -> None:
+        self.evidence = evidence
+        self.recordings = recordings
+        self._waiting: deque[_Waiting] = deque()
+        self._working: asyncio.Task[None] | None = None
+
+    def answered(self, exchange: Exchange, response: Response, seconds: float) -> None:
+        """Take note of an answer that was given."""
+        endpoint: Endpoint | None = exchange.endpoint
+        if endpoint is None:
+            return
+        recording = self.recordings.get(endpoint.api)
+        shadow = endpoint.shadow if endpoint.shadow and _is_wanted(endpoint.shadow, exchange) else None
+        if shadow and (len(self._waiting) >= MAX_WAITING or not isinstance(response.body, bytes)):
+            self.evidence.note_skipped(endpoint.api, shadow.pair, endpoint.name)
+            shadow = None
+        if shadow or recording:
+            self._waiting.append(_Waiting(exchange, response, shadow, recording))
+            if self._working is None:
+                self._working = asyncio.get_running_loop().create_task(self._work())
+
+    async def stop(self) -> None:
+        """Leave what waits."""
+        self._waiting.clear()
+        if self._working:
+            self._working.cancel()
+            await asyncio.gather(self._working, return_exceptions=True)
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                await asyncio.sleep(0)  # the answer goes first
+                one = self._waiting.popleft()
+                if one.recording:
+                    await asyncio.to_thread(one.recording.note, one.exchange.request)
+                if one.shadow:
+                    await self._compare(one.exchange, one.response, one.shadow)
+        finally:
+            self._working = None
+
+    async def _compare(self, exchange: Exchange, response: Response, shadow: Shadow) -> None:
+        endpoint: Endpoint = exchange.endpoint
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                other = await _answer_of(shadow, exchange)
+        except Exception:  # whatever another implementation does is its own affair
+            self.evidence.note_failed(endpoint.api, shadow.pair, endpoint.name)
+            return
+        found = differences(response, other, Noise(shadow.settings.noise), shadow.settings.headers)
+        self.evidence.note(endpoint.api, shadow.pair, endpoint.name, found)
+
+
+async def _answer_of(shadow: Shadow, exchange: Exchange) -> Response:
+    """What the other implementation answers to the same request, its body in bytes."""
+    endpoint: Endpoint = exchange.endpoint
+    copy = Exchange(exchange.request, perf_counter(), exchange.site, Observers())
+    copy.api, copy.endpoint, copy.captured = exchange.api, endpoint, exchange.captured
+    copy.caller, copy.media = exchange.caller, exchange.media
+    try:
+        endpoint.reader.read(copy)
+        result = shadow.call(copy)
+        if not isinstance(result, Result):
+            result = await result
+        response = endpoint.writer.render(result, copy.media)
+    except Fault as fault:
+        response = exchange.api.dialect.render(fault, exchange.request)
+    if not isinstance(response.body, bytes):
+        response.body = b"".join([piece async for piece in response.body])
+    return response
+
+
+def _is_wanted(shadow: Shadow, exchange: Exchange) -> bool:
+    settings = shadow.settings
+    if exchange.request.method not in SAFE and exchange.endpoint.name not in settings.unsafe:
+        return False
+    return settings.sample >= 1 or random.random() < settings.sample  # noqa: S311  # no secret

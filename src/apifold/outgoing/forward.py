@@ -1,0 +1,41 @@
+"""A request as it came in, sent on; and the answer to it, sent back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from apifold.http import Request, Response, request_headers_to_pass, response_headers_to_pass
+from apifold.outgoing.client import Outgoing, Sending
+
+
+async def forward(
+    outgoing: Outgoing,
+    request: Request,
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = 60.0,
+    without: Iterable[str] = (),
+) -> Response:
+    """The answer that another server gives to a request; its body comes as it arrives.
+
+    Args:
+        url: where to send it, without the query.
+        headers: set beside, and instead of, the client's own.
+        seconds: how long the answer's head, and each next piece of it, may take.
+        without: the client's headers that are not for the other server, in lower case.
+
+    Raises:
+        AddressRefused, UpstreamFailed, UpstreamTimeout: it can't be had.
+    """
+    address = f"{url}?{request.query}" if request.query else url
+    own = {
+        "accept-encoding": "identity",
+        "x-request-id": request.id,
+        "x-forwarded-for": request.client or "unknown",
+        "x-forwarded-proto": request.scheme,
+        "x-forwarded-host": request.host,
+    }
+    given = {name.lower(): value for name, value in (headers or {}).items()}
+    sent = {**request_headers_to_pass(request.headers, without), **own, **given}
+    reply = await outgoing.send(Sending(request.method, address, sent, request.body, seconds), stream=True)
+    return Response(reply.status, reply.body, response_headers_to_pass(reply.headers))

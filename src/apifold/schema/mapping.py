@@ -1,0 +1,299 @@
+"""`source`: where the members of an API's shape live in the core's. A schema becomes two functions, lift and lower.
+
+A source is a path such as `a.b[0].c`: members and array items below the place where the object that declares the
+property lives; a name with dots or brackets stands in quotes (`["a.b"]`). A property without one lives under its own
+name, `.` is the declaring object's own place, and a source on the schema of an array's items is a place in each item.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from apifold import extension_points
+from apifold.description.walk import Schema
+from apifold.marked import escape
+from apifold.schema.members import copied, parts_of
+from apifold.schema.projection import is_marked
+
+Path = tuple[str | int, ...]
+
+MISSING: Any = object()
+
+_STEP = re.compile(r'(?:^|\.)([^.\[\]"]+)|\[(\d+)\]|\["([^"]+)"\]')
+
+
+def parse_source(text: str) -> Path:
+    """The steps of a source: names of members, and numbers of array items.
+
+    Raises:
+        ValueError: it is no source.
+    """
+    if text == ".":
+        return ()
+    steps: list[str | int] = []
+    end = 0
+    for match in _STEP.finditer(text):
+        if match.start() != end:
+            break
+        name, index, quoted = match.groups()
+        steps.append(int(index) if index is not None else name or quoted)
+        end = match.end()
+    if end != len(text) or not steps or isinstance(steps[0], int) or text[0] == ".":
+        raise ValueError(f"{text!r} is no source; such as `a.b[0].c`")
+    return tuple(steps)
+
+
+def source_of(schema: Any) -> str:
+    """The source that a schema declares, or nothing."""
+    keys = schema.get("x-apifold") if isinstance(schema, dict) else None
+    return str((keys or {}).get("source", ""))
+
+
+class Mapping:
+    """How the values of one schema come from the core's shape, and go back to it."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def lower(self, value: Any) -> tuple[Any, list[str]]:
+        """A value of the core's in the API's shape, and the pointers of required members that are not there.
+
+        What the API does not describe is left out, unless its schema says `additionalProperties`.
+        """
+        missing: list[str] = []
+        if isinstance(value, Iterator):
+            return (self.lower([item])[0][0] for item in value), missing
+        return self.node.lower(value, "", missing), missing
+
+    def lift(self, value: Any) -> Any:
+        """A value in the API's shape in the core's; read-only members stay behind, undescribed ones come along."""
+        return self.node.lift(value)
+
+
+def compile_mapping(schema: Schema, named: dict[str, Any]) -> Mapping | None:
+    """The mapping that a schema declares, or None where nothing in it has a source.
+
+    Args:
+        named: the description's named schemas.
+
+    Raises:
+        ValueError: a source can't be read, or names an action that is not installed.
+    """
+    compiler = _Compiler(named)
+    node = compiler.node([schema])
+    return Mapping(node) if compiler.settle(node) else None
+
+
+class Member:
+    """One property: its name in the API, its place in the core."""
+
+    __slots__ = ("action", "default", "find", "name", "node", "path", "read_only", "required", "write_only")
+
+    def __init__(self, name: str, schemas: list[Any], node: Node, named: dict[str, Any]) -> None:
+        self.name = name
+        source = next((text for text in map(source_of, schemas) if text), "")
+        self.path: Path = parse_source(source) if source else (name,)
+        self.find = _finder(self.path)
+        self.node: Node | None = node
+        self.required = False
+        self.default = next((one["default"] for one in schemas if isinstance(one, dict) and "default" in one), MISSING)
+        self.read_only = any(is_marked(schema, "readOnly", named) for schema in schemas)
+        self.write_only = any(is_marked(schema, "writeOnly", named) for schema in schemas)
+        named_action = next((name for name in map(_action_of, schemas) if name), "")
+        self.action: Any = extension_points.load("apifold.actions", named_action) if named_action else None
+
+
+class Node:
+    """One value of the API's shape: what is to be done with its members, items or values."""
+
+    __slots__ = ("inner", "is_mapped", "items", "keeps", "members", "values")
+
+    def __init__(self) -> None:
+        self.members: dict[str, Member] = {}
+        self.items: Node | None = None
+        self.inner: Path = ()
+        self.values: Node | None = None
+        self.keeps = False
+        self.is_mapped = False
+
+    @property
+    def children(self) -> list[Node]:
+        """The nodes right below."""
+        below = [member.node for member in self.members.values()]
+        return [node for node in (*below, self.items, self.values) if node is not None]
+
+    def lower(self, value: Any, pointer: str, missing: list[str]) -> Any:
+        if isinstance(value, list) and self.items is not None:
+            return [self._lower_item(item, f"{pointer}/{index}", missing) for index, item in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        if not self.members:
+            return {
+                name: self._below(self.values, child, f"{pointer}/{escape(name)}", missing)
+                for name, child in value.items()
+            }
+        shaped: dict[str, Any] = {}
+        for name, member in self.members.items():
+            if member.write_only:
+                continue
+            found = member.find(value)
+            if found is MISSING:
+                if member.default is not MISSING:
+                    shaped[name] = copied(member.default)
+                elif member.required:
+                    missing.append(f"{pointer}/{escape(name)}")
+                continue
+            if member.action is not None:
+                found = member.action.lower(found)
+            if member.node is not None:
+                below: list[str] = []
+                found = member.node.lower(found, f"{pointer}/{escape(name)}", below)
+                if found == {} and member.path == () and not member.required:
+                    continue
+                missing += below
+            shaped[name] = found
+        if self.keeps:
+            taken = {member.path[0] for member in self.members.values() if member.path}
+            shaped |= {key: child for key, child in value.items() if key not in taken and key not in shaped}
+        return shaped
+
+    def lift(self, value: Any) -> Any:
+        if isinstance(value, list) and self.items is not None:
+            return [self._lift_item(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if not self.members:
+            return {name: child if self.values is None else self.values.lift(child) for name, child in value.items()}
+        core: dict[str, Any] = {}
+        for name, child in value.items():
+            member = self.members.get(name)
+            if member is None:
+                core.setdefault(name, child)
+            elif not member.read_only:
+                lifted = child if member.node is None else member.node.lift(child)
+                _put(core, member.path, lifted if member.action is None else member.action.lift(lifted))
+        return core
+
+    @staticmethod
+    def _below(node: Node | None, value: Any, pointer: str, missing: list[str]) -> Any:
+        return value if node is None else node.lower(value, pointer, missing)
+
+    def _lower_item(self, item: Any, pointer: str, missing: list[str]) -> Any:
+        found = _found(item, self.inner)
+        return None if found is MISSING else self._below(self.items, found, pointer, missing)
+
+    def _lift_item(self, item: Any) -> Any:
+        assert self.items is not None
+        lifted = self.items.lift(item)
+        if not self.inner:
+            return lifted
+        core: dict[str, Any] = {}
+        _put(core, self.inner, lifted)
+        return core
+
+
+class _Compiler:
+    def __init__(self, named: dict[str, Any]) -> None:
+        self.named = named
+        self.nodes: dict[tuple[int, ...], Node] = {}
+
+    def node(self, schemas: list[Any]) -> Node:
+        parts = [part for schema in schemas for part, _ in parts_of(schema, self.named)]
+        key = tuple(map(id, parts))
+        if key not in self.nodes:
+            self.nodes[key] = node = Node()
+            self._fill(node, parts)
+        return self.nodes[key]
+
+    def settle(self, root: Node) -> bool:
+        """Whether anything is mapped at all; what is not, is no longer looked into."""
+        nodes = list(self.nodes.values())
+        changed = True
+        while changed:
+            changed = False
+            for node in nodes:
+                if not node.is_mapped and any(child.is_mapped for child in node.children):
+                    node.is_mapped = changed = True
+        for node in nodes:
+            for member in node.members.values():
+                member.node = member.node if member.node and member.node.is_mapped else None
+            node.values = node.values if node.values and node.values.is_mapped else None
+            if node.items and not node.items.is_mapped and not node.inner:
+                node.items = None
+        return root.is_mapped
+
+    def _fill(self, node: Node, parts: list[dict[str, Any]]) -> None:
+        members: dict[str, list[Any]] = {}
+        for schema in parts:
+            for name, child in (schema.get("properties") or {}).items():
+                members.setdefault(name, []).append(child)
+        required = {name for schema in parts for name in schema.get("required") or ()}
+        for name, children in members.items():
+            below = [part for child in children for part, _ in parts_of(child, self.named)]
+            member = Member(name, below, self.node(children), self.named)
+            member.required = name in required
+            node.members[name] = member
+            if not member.path and member.node:
+                member.node.is_mapped = True  # it must not take everything that is there
+            node.is_mapped |= member.path != (name,) or member.action is not None
+        items = [schema["items"] for schema in parts if isinstance(schema.get("items"), dict)]
+        if items:
+            node.items = self.node(items)
+            source = next((text for text in map(source_of, items) if text), "")
+            node.inner = parse_source(source) if source else ()
+            node.is_mapped |= bool(source)
+        values = [one["additionalProperties"] for one in parts if isinstance(one.get("additionalProperties"), dict)]
+        node.values = self.node(values) if values else None
+        node.keeps = bool(values) or any(one.get("additionalProperties") is True for one in parts)
+
+
+def _action_of(schema: Any) -> str:
+    keys = schema.get("x-apifold") if isinstance(schema, dict) else None
+    return str((keys or {}).get("action", ""))
+
+
+def _finder(path: Path) -> Callable[[dict[str, Any]], Any]:
+    if len(path) == 1:
+        key = str(path[0])
+        return lambda value: value.get(key, MISSING)
+    return lambda value: _found(value, path)
+
+
+def _found(value: Any, path: Path) -> Any:
+    for step in path:
+        if isinstance(step, str):
+            value = value.get(step, MISSING) if isinstance(value, dict) else MISSING
+        else:
+            value = value[step] if isinstance(value, list) and step < len(value) else MISSING
+        if value is MISSING:
+            return MISSING
+    return value
+
+
+def _put(core: dict[str, Any], path: Path, value: Any) -> None:
+    """Put a value at a path, making the objects and arrays on the way."""
+    if not path:
+        if isinstance(value, dict):
+            core.update(value)
+        return
+    place: Any = core
+    for step, after in pairwise(path):
+        place = _entered(place, step, [] if isinstance(after, int) else {})
+    last = path[-1]
+    if isinstance(last, int):
+        place.extend([None] * (last + 1 - len(place)))
+    place[last] = value
+
+
+def _entered(place: Any, step: str | int, empty: Any) -> Any:
+    """What is at a step of a place, made where it is not there."""
+    if isinstance(step, int):
+        place.extend({} for _ in range(step + 1 - len(place)))
+        if not isinstance(place[step], type(empty)):
+            place[step] = empty
+    elif not isinstance(place.get(step), type(empty)):
+        place[step] = empty
+    return place[step]
