@@ -43,6 +43,7 @@ MEANINGS = {
         "validation": "as for the document",
         "unknown": "as for the document",
         "inline": "as for the document",
+        "stream": "true: its body is taken in pieces (`request.chunks()`), neither waited for nor limited nor checked",
     },
     "schema": {
         "read_only_reason": "a client that sends this read-only member is refused, with this reason",

@@ -204,7 +204,9 @@ def test_the_long_work_of_the_how_to_is_done(tmp_path):
 
 
 def test_the_project_speaks_of_itself_alone():
-    words = re.compile(r"\b((this|a|last|next) sessions?|issue \d|pull request|/work/|pypi\.org|registry\.npmjs)\b", re.IGNORECASE)
+    words = re.compile(
+        r"\b((this|a|last|next) sessions?|issue \d|pull request|/work/|pypi\.org|registry\.npmjs)\b", re.IGNORECASE
+    )
     for path in [
         *PAGES,
         *(ROOT / "src").rglob("*.py"),

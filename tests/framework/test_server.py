@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from apifold import Response, Settings
+from apifold.errors import Malformed
 from apifold.http import Request
 from apifold.server.edge import edge
 from apifold.server.hub import Hub
@@ -21,6 +22,17 @@ from apifold.server.protocol import HttpProtocol
 async def answer(request: Request) -> Response:
     """A tiny application: echo, sleep, stream, fail."""
     name = request.path.split("/")[1]
+    if name == "pieces":
+        sizes = []
+        try:
+            async for piece in request.chunks():
+                sizes.append(len(piece))
+                await asyncio.sleep(0.01 if request.query == "slowly" else 0)
+        except Malformed as fault:
+            return Response(400, fault.detail.encode())
+        return Response(200, json.dumps([len(sizes), sum(sizes)]).encode())
+    if name == "pieces-refused":
+        return Response(401, b"no")
     if name == "sleep":
         await asyncio.sleep(0.05)
     if name == "timeout":
@@ -62,7 +74,8 @@ async def listening(around=None, **changes):
         **{"header_timeout": 0.3, "body_timeout": 0.3, "idle_timeout": 0.5, "max_body_bytes": 100_000, **changes}
     )
     loop = asyncio.get_running_loop()
-    hub = Hub(edge(answer, chosen) if around else answer, chosen, loop)
+    pieces = lambda request: request.path.startswith("/pieces")  # noqa: E731
+    hub = Hub(edge(answer, chosen) if around else answer, chosen, loop, pieces)
     server = await loop.create_server(lambda: HttpProtocol(hub), "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1], hub
@@ -424,3 +437,43 @@ def test_larger_answers_are_compressed_for_those_who_take_it():
         "content-encoding" not in edged(get("Accept-Encoding: gzip;q=0", "X-Big: " + "x" * 2000), compression=True)[1]
     )
     assert "content-encoding" not in edged(big)[1]
+
+
+def post(path, size, *more):
+    return f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n{''.join(more)}\r\n".encode()
+
+
+LARGE = 2_000_000
+
+
+def test_a_large_body_is_handed_on_as_it_comes_and_the_connection_is_kept():
+    raw, closed = talk(post("/pieces", LARGE), bytes(LARGE), post("/pieces", 10), b"0123456789", GET % LAST)
+    assert (statuses(raw), closed) == ([200, 200, 200], True)
+    assert b", 2000000]" in raw
+    assert b"[1, 10]" in raw
+
+
+def test_a_client_waits_for_who_takes_its_body_slowly():
+    raw, _ = talk(post("/pieces?slowly", LARGE, "Connection: close\r\n"), bytes(LARGE))
+    assert b", 2000000]" in raw
+
+
+def test_a_body_that_does_not_go_on_or_breaks_off_is_told():
+    raw, closed = talk(post("/pieces", LARGE), b"some")
+    assert (statuses(raw), closed) == ([400], True)
+    assert b"broke off" in raw
+    assert talk(post("/pieces", LARGE)) == (b"", True) or statuses(raw) == [400]
+
+
+def test_who_is_refused_need_not_send_his_body():
+    raw, closed = talk(post("/pieces-refused", LARGE, "Expect: 100-continue\r\n"))
+    assert (statuses(raw), closed) == ([401], True)
+    raw, _ = talk(post("/pieces", LARGE, "Expect: 100-continue\r\n", "Connection: close\r\n"), bytes(LARGE), pause=0.05)
+    assert statuses(raw) == [100, 200]
+
+
+def test_a_body_in_pieces_waits_for_the_answers_before_it():
+    raw, _ = talk(
+        b"GET /sleep HTTP/1.1\r\nHost: h\r\n\r\n" + post("/pieces", 70_000, "Connection: close\r\n") + bytes(70_000)
+    )
+    assert statuses(raw) == [200, 200]

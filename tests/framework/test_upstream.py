@@ -8,6 +8,7 @@ import pytest
 
 from apifold.application import check
 from apifold.errors import SettingsError
+from apifold.http import Request, awaited
 from apifold.outgoing import Addresses, AddressRefused
 from apifold.settings import Settings, UpstreamSettings, load
 from tests.other_service import Told
@@ -157,7 +158,7 @@ paths:
       x-apifold: {binding: {upstream: {to: cloud, path: "/files/{name}", pass: true}}}
       responses: {"200": {description: as it is, content: {"*/*": {}}}}
     put:
-      x-apifold: {binding: {upstream: {to: cloud, path: "/files/{name}", pass: true}}}
+      x-apifold: {stream: true, binding: {upstream: {to: cloud, path: "/files/{name}", pass: true}}}
       requestBody: {content: {"*/*": {}}}
       responses: {"204": {description: kept}}
   /raw:
@@ -211,6 +212,25 @@ def test_what_passes_through_is_not_touched(clouds, other):
     assert (got.status, got.body, got.headers["content-range"]) == (206, b"abcdef", "bytes 0-5/9")
     assert other.asked[-1].headers["range"] == "bytes=0-5"
     assert clouds.get("/files/a/../b").status == 404
+
+
+def test_a_large_body_passes_through_in_pieces(clouds, other):
+    other.on("PUT /files/big", Told(204))
+
+    async def pieces():
+        for _ in range(50):
+            yield bytes(100_000)
+
+    async def put():
+        headers = {"host": "h", "content-length": "5000000", "content-type": "application/octet-stream"}
+        request = Request("PUT", "/files/big", "", headers)
+        assert clouds.application.running.takes_pieces(request)
+        request.pieces = pieces()
+        return await awaited(clouds.application.answer(request))
+
+    assert clouds.loop.run_until_complete(put()).status == 204
+    asked = other.asked[-1]
+    assert (len(asked.body), asked.headers["content-length"]) == (5_000_000, "5000000")
 
 
 def test_faults_may_pass_as_they_are(clouds, other):

@@ -33,6 +33,12 @@ paths:
       operationId: echo_body
       requestBody: {required: true, content: {application/octet-stream: {}}}
       responses: {"200": {description: ok}}
+  /pieces:
+    post:
+      operationId: count_pieces
+      x-apifold: {stream: true}
+      requestBody: {required: true, content: {application/octet-stream: {}}}
+      responses: {"200": {description: ok}}
   /items/{name}:
     get:
       operationId: item
@@ -64,6 +70,14 @@ def nothing():
 
 def echo_body(body):
     return {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+
+
+async def count_pieces(request):
+    digest, length = hashlib.sha256(), 0
+    async for piece in request.chunks():
+        digest.update(piece)
+        length += len(piece)
+    return {"length": length, "sha256": digest.hexdigest()}
 
 
 def item(name):
@@ -177,9 +191,13 @@ def digest(body: bytes) -> dict:
     return {"length": len(body), "sha256": hashlib.sha256(body).hexdigest()}
 
 
-def sent_in_chunks(body: bytes, size: int) -> bytes:
+def sent_in_chunks(body: bytes, size: int, path: str = "/t/echo") -> bytes:
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
-    return CHUNKED + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    return (
+        CHUNKED.replace(b"/t/echo", path.encode())
+        + b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+        + b"0\r\n\r\n"
+    )
 
 
 @pytest.mark.parametrize("size", [1000, 7777, 70_000])
@@ -231,6 +249,21 @@ def test_a_stream_comes_in_chunks_and_keeps_the_connection(host):
     assert b"transfer-encoding: chunked" in raw.lower()
     assert re.findall(rb"piece (\d+);", raw) == [b"%d" % number for number in range(200)]
     assert b'"name":"last"' in raw
+
+
+@pytest.mark.parametrize("size", [0, 100, 3_000_000])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_in_pieces_has_no_limit(host, size, chunked):
+    body = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    if chunked:
+        raw = talk(host, sent_in_chunks(body, 50_000, "/t/pieces"))
+    else:
+        raw = talk(
+            host, get("/t/pieces", f"Content-Length: {size}", close=False, method="POST"), body, get("/t/items/next")
+        )
+        assert statuses(raw) == [200, 200]
+    assert hashlib.sha256(body).hexdigest().encode() in raw
+    assert b'"length":%d' % size in raw
 
 
 def test_a_body_past_the_limit_is_refused_before_it_is_read(host):

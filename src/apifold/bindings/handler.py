@@ -137,7 +137,7 @@ def _plan(
     takes_any = any(taken.kind is taken.VAR_KEYWORD for taken in takes.values())
     declared = {argument_name(parameter.inner_name): parameter for parameter in operation.parameters}
     hidden = set(trait_arguments(operation))
-    body = operation.body
+    body = None if operation.extension.stream else operation.body
     body_name = argument_name(body.name) if body and body.name else ""
     whole = body_name if body_name and "body" not in named and body_name in named else ""
     fields = _form_fields(operation, workplace) if body and "body" not in named and not whole and not takes_any else ()

@@ -46,6 +46,7 @@ class OperationExtension(msgspec.Struct, frozen=True, kw_only=True):
     validation: ValidationModes = ValidationModes()
     unknown: Unknown | None = None
     inline: bool | None = None
+    stream: bool = False
 
     @property
     def bound(self) -> tuple[str, Any]:

@@ -15,7 +15,7 @@ from apifold.generation.generation import Generation
 from apifold.generation.watch import Watch
 from apifold.http import Request, Responding
 from apifold.observe.events import Observers, Quarantined, Swapped
-from apifold.pipeline.handle import handle
+from apifold.pipeline.handle import handle, takes_pieces
 
 TURN_SECONDS = 0.0005
 """How long one thread keeps another waiting while a generation is built."""
@@ -44,6 +44,10 @@ class Running:
     def answer(self, request: Request) -> Responding:
         """The response to a request, on the generation in place when it begins; a coroutine where that takes time."""
         return handle(self.generation.site, request, self.observers)
+
+    def takes_pieces(self, request: Request) -> bool:
+        """Whether a request's body is not to be waited for; judged by its head."""
+        return takes_pieces(self.generation.site, request)
 
     async def follow(self, watch: Watch, swapped: Callable[[], None]) -> None:
         """Swap in a new generation whenever files change, until cancelled.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from urllib.parse import unquote
 
 import msgspec
@@ -10,14 +11,15 @@ from apifold.errors import Malformed
 
 
 class Request(msgspec.Struct, eq=False, gc=False):
-    """One HTTP request, whole.
+    """One HTTP request.
 
     Attributes:
         method: upper case.
         path: as sent, percent-encoded, always beginning with `/`.
         query: as sent, without the `?`.
         headers: names in lower case; repeated fields joined by `, ` (RFC 9110, 5.3), cookies by `; `.
-        body: the whole body.
+        body: the whole body; empty where it comes in `pieces`.
+        pieces: the body as it comes, of an operation that takes it so and where it is too large to wait for.
         client: the peer's address, or the one a trusted proxy names.
         scheme: `http` or `https`, as the client sees it.
         prefix: path in front of every API that a proxy in front of us takes away; without a final `/`.
@@ -33,9 +35,18 @@ class Request(msgspec.Struct, eq=False, gc=False):
     scheme: str = "http"
     prefix: str = ""
     id: str = ""
+    pieces: AsyncIterator[bytes] | None = None
 
     def __repr__(self) -> str:
         return f"<Request {self.id} {self.method} {self.path}>"
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body in pieces, however it came."""
+        if self.pieces is None:
+            yield self.body
+            return
+        async for piece in self.pieces:
+            yield piece
 
     @property
     def segments(self) -> list[str]:

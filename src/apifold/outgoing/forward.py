@@ -37,5 +37,8 @@ async def forward(
     }
     given = {name.lower(): value for name, value in (headers or {}).items()}
     sent = {**request_headers_to_pass(request.headers, without), **own, **given}
-    reply = await outgoing.send(Sending(request.method, address, sent, request.body, seconds), stream=True)
+    if request.pieces is not None and "content-length" in request.headers:
+        sent["content-length"] = request.headers["content-length"]
+    body = request.body if request.pieces is None else request.pieces
+    reply = await outgoing.send(Sending(request.method, address, sent, body, seconds), stream=True)
     return Response(reply.status, reply.body, response_headers_to_pass(reply.headers))

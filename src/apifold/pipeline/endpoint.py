@@ -44,6 +44,7 @@ class Endpoint:
         call: the binding's, with its traits around it.
         writer: result to response.
         shadow: another implementation that its answers are compared with.
+        streams: whether it takes a body in pieces.
     """
 
     api: str
@@ -55,6 +56,7 @@ class Endpoint:
     call: Call
     writer: Writer
     shadow: Shadow | None = None
+    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,14 @@ class Site:
         by_first: where a path may lead, by its first segment: the segments of base paths, the longest first.
         at_root: where any other path leads: to the API without a base path, if there is one.
         dialect: for faults where no API was found.
+        streams: whether any operation takes a body in pieces.
     """
 
     apis: tuple[Api, ...]
     by_first: Mapping[str, tuple[tuple[list[str], Api], ...]]
     at_root: tuple[tuple[list[str], Api], ...]
     dialect: Dialect
+    streams: bool
 
     @classmethod
     def of(cls, apis: list[Api], dialect: Dialect) -> Site:
@@ -92,7 +96,8 @@ class Site:
         at_root = tuple(place for place in places if not place[0])
         firsts = {base[0] for base, _ in places if base}
         by_first = {first: tuple(p for p in places if not p[0] or p[0][0] == first) for first in firsts}
-        return cls(tuple(apis), by_first, at_root, dialect)
+        streams = any(endpoint.streams for api in apis for endpoint in api.endpoints)
+        return cls(tuple(apis), by_first, at_root, dialect, streams)
 
 
 def describe_site(site: Site) -> list[dict[str, Any]]:

@@ -66,6 +66,17 @@ async def inside(exchange: Exchange, request: Request) -> Response:
     return await awaited(handle(exchange.site, request, exchange.observers))
 
 
+def takes_pieces(site: Site, request: Request) -> bool:
+    """Whether the operation that a request is for takes its body in pieces."""
+    if not site.streams:
+        return False
+    try:
+        segments = request.segments
+        return match(find(site, segments), request, segments)[0].streams
+    except Fault:
+        return False
+
+
 def find(site: Site, segments: list[str]) -> Api:
     """The API with the longest base path in front of the request's path.
 

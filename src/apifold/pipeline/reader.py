@@ -249,7 +249,7 @@ def compile_reader(
     if places["cookie"]:
         steps.append(_cookie_step(tuple(places["cookie"])))
     body = operation.body
-    if body and body.content:
+    if body and body.content and not operation.extension.stream:
         contents = {
             name.lower(): _content(name, described, description, schemas, unknown)
             for name, described in body.content.items()

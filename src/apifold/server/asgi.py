@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from apifold.application import Application
-from apifold.errors import TooLarge
+from apifold.errors import Malformed, TooLarge
 from apifold.http import Request, Response, awaited
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.server.edge import edge
@@ -31,7 +31,10 @@ def asgi(application: Application, settings: Settings) -> Callable[[dict[str, An
         if scope["type"] == "lifespan":
             await _lifespan(application, receive, send)
         elif scope["type"] == "http":
-            await _http(_request(scope, next(ids)), answer, settings, receive, send)
+            request = _request(scope, next(ids))
+            if application.running.takes_pieces(request):
+                request.pieces = _pieces(receive)
+            await _http(request, answer, settings, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
@@ -77,7 +80,7 @@ def _request(scope: dict[str, Any], identifier: str) -> Request:
 
 
 async def _http(request: Request, answer: Answer, settings: Settings, receive: Receive, send: Send) -> None:
-    body = await _body(request.headers, settings.max_body_bytes, receive)
+    body = b"" if request.pieces else await _body(request.headers, settings.max_body_bytes, receive)
     if body is None:
         fault = TooLarge(f"A body may have {settings.max_body_bytes} bytes.")
         response = ProblemDialect().render(fault, request)
@@ -94,6 +97,21 @@ def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in headers else value
     return headers
+
+
+async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
+    """The body as it comes.
+
+    Raises:
+        Malformed: the client broke off.
+    """
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Malformed("The body broke off.")
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
 
 
 async def _body(headers: dict[str, str], most: int, receive: Receive) -> bytes | None:

@@ -15,6 +15,9 @@ from apifold.settings import Settings
 Answer = Callable[[Request], Responding]
 """All that the server knows of the application: it answers at once, or with a coroutine where that takes time."""
 
+TakesPieces = Callable[[Request], bool]
+"""Whether the application takes a request's body in pieces; asked with its head."""
+
 FOREVER = float("inf")
 
 SWEEP_SECONDS = 0.25
@@ -52,6 +55,7 @@ class Hub:
         answer: the application.
         settings: limits and time-outs.
         loop: the worker's loop.
+        takes_pieces: whether a large body is handed on as it comes.
 
     Attributes:
         ids: of requests.
@@ -59,8 +63,15 @@ class Hub:
         stamp: the headers that every answer has, up to the request's id.
     """
 
-    def __init__(self, answer: Answer, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        answer: Answer,
+        settings: Settings,
+        loop: asyncio.AbstractEventLoop,
+        takes_pieces: TakesPieces = lambda request: False,
+    ) -> None:
         self.answer = answer
+        self.takes_pieces = takes_pieces
         self.settings = settings
         self.loop = loop
         self.connections: set[Connection] = set()

@@ -22,7 +22,11 @@ from apifold.http import Request, Response
 from apifold.server.drive import Driven
 from apifold.server.heads import head
 from apifold.server.hub import FOREVER, Hub
+from apifold.server.incoming import Incoming
 from apifold.server.refusal import Refusal
+
+WAITED_BYTES = 64 * 1024
+"""A body up to this size is waited for, whatever its operation takes."""
 
 MAX_QUEUED = 32
 """Requests of one connection that wait while one is answered; then no more is read."""
@@ -84,6 +88,7 @@ class HttpProtocol(asyncio.Protocol):
         self.queue: deque[tuple[Request | Refusal, bool, bool]] = deque()
         self.stream: asyncio.Task[None] | None = None
         self.writable: asyncio.Event | None = None
+        self.incoming: Incoming | None = None
 
     # The transport calls these.
 
@@ -107,6 +112,8 @@ class HttpProtocol(asyncio.Protocol):
             self.writable.set()
         if self.stream:
             self.stream.cancel()
+        if self.incoming:
+            self.incoming.break_off()
 
     def eof_received(self) -> bool:
         """A client that sends no more may still be waiting for its answer."""
@@ -170,6 +177,10 @@ class HttpProtocol(asyncio.Protocol):
             self._expect_body(headers)
 
     def on_body(self, body: bytes) -> None:
+        if self.incoming:
+            if not self.closing:
+                self.incoming.add(body)
+            return
         self.body_bytes += len(body)
         if self.body_bytes > self.settings.max_body_bytes:
             self._stop(self._body_too_large())
@@ -180,28 +191,36 @@ class HttpProtocol(asyncio.Protocol):
             return
         self.phase = IDLE
         self.head_bytes = 0
-        target = self.url.decode("latin-1")
-        self.url = b""
-        headers = self.headers
-        self.headers = {}
-        body = b""
+        if self.incoming:
+            self._incoming_whole(self.incoming)
+            return
+        request = self._request()
         if self.body_bytes:
-            body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
+            request.body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
             self.body = []
             self.body_bytes = 0
-        if target[0] != "/" or "#" in target or not target.isascii():
-            target = self._origin_form(target)
-        path, _, query = target.partition("?")
-        parser = self.parser
-        method = parser.get_method().decode()
-        request = Request(method, path, query, headers, body, self.client, self.scheme)
-        keep = parser.should_keep_alive()
-        # Only a client that says `Connection: keep-alive`, or is not kept, can be one of HTTP/1.0.
-        old = (not keep or "connection" in headers) and parser.get_http_version() == "1.0"
+        keep, old = self._manners(request.headers)
         if self.running:
             self._queue(request, keep, old)
         else:
             self._answer(request, keep, old)
+
+    def _request(self) -> Request:
+        """What the head says, taken from the parser."""
+        target = self.url.decode("latin-1")
+        self.url = b""
+        headers = self.headers
+        self.headers = {}
+        if target[0] != "/" or "#" in target or not target.isascii():
+            target = self._origin_form(target)
+        path, _, query = target.partition("?")
+        return Request(self.parser.get_method().decode(), path, query, headers, b"", self.client, self.scheme)
+
+    def _manners(self, headers: dict[str, str]) -> tuple[bool, bool]:
+        """Whether the connection is kept, and whether the client speaks HTTP/1.0."""
+        keep = self.parser.should_keep_alive()
+        # Only a client that says `Connection: keep-alive`, or is not kept, can be one of HTTP/1.0.
+        return keep, (not keep or "connection" in headers) and self.parser.get_http_version() == "1.0"
 
     # What only some requests need.
 
@@ -227,12 +246,43 @@ class HttpProtocol(asyncio.Protocol):
 
     def _expect_body(self, headers: dict[str, str]) -> None:
         length = headers.get("content-length", "")
+        if (not length or int(length) > WAITED_BYTES) and not self.running and self._takes_pieces(headers):
+            return
         if length and int(length) > self.settings.max_body_bytes:
             self._stop(self._body_too_large())
         if length != "0":
             self.phase, self.deadline = BODY, self.hub.body_deadline
-            if headers.get("expect", "").lower() == "100-continue" and not self.running:
-                self.transport.write(_CONTINUE)
+            if not self.running:
+                self._continue(headers)
+
+    def _continue(self, headers: dict[str, str]) -> None:
+        """Let a client that waits for it send its body (RFC 9110, 10.1.1)."""
+        if headers.get("expect", "").lower() == "100-continue" and not self.transport.is_closing():
+            self.transport.write(_CONTINUE)
+
+    def _takes_pieces(self, headers: dict[str, str]) -> bool:
+        """Whether the request was handed on with its body still to come."""
+        path = self.url.decode("latin-1").partition("?")[0]
+        if not self.hub.takes_pieces(Request(self.parser.get_method().decode(), path)):
+            return False
+        self.phase = BODY
+        keep, old = self._manners(headers)
+        request = self._request()
+        self.incoming = Incoming(partial(self._continue, headers), self.transport.pause_reading, self._read_on)
+        request.pieces = self.incoming
+        self._answer(request, keep, old)
+        self.deadline = self.hub.body_deadline
+        return True
+
+    def _read_on(self) -> None:
+        """There is room for more of a body."""
+        if not self.transport.is_closing():
+            self.deadline = self.hub.body_deadline
+            self.transport.resume_reading()
+
+    def _incoming_whole(self, incoming: Incoming) -> None:
+        self.incoming = None
+        incoming.end()
 
     def _head_size(self) -> int:
         return len(self.url) + sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
@@ -297,8 +347,8 @@ class HttpProtocol(asyncio.Protocol):
     def _send(self, request: Request, response: Response, keep: bool, old: bool) -> None:
         """Write a response, at once or piece by piece."""
         hub, body = self.hub, response.body
-        if hub.draining or (self.closing and not self.queue):
-            keep = False
+        if hub.draining or self.incoming or (self.closing and not self.queue):
+            keep = False  # of a body that is still to come nothing more is read
         if not isinstance(body, bytes):
             self._begin_stream(request, response, body, keep, old)
             return
@@ -399,6 +449,8 @@ class HttpProtocol(asyncio.Protocol):
     def expire(self) -> None:
         """A deadline has passed: too slow with a request, or at rest for too long."""
         self.deadline = FOREVER
+        if self.incoming and self.incoming.is_awaited:
+            self.incoming.break_off()
         if self.running:
             return
         if self.phase == IDLE:

@@ -67,7 +67,8 @@ class ApifoldWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 )
             await application.stop()
             sys.exit(BOOT_ERROR)
-        hub = Hub(edge(application.running.answer, settings, application.limits), settings, loop)
+        running = application.running
+        hub = Hub(edge(running.answer, settings, application.limits), settings, loop, running.takes_pieces)
         context = tls_context(settings)
         servers = [
             await loop.create_server(lambda: HttpProtocol(hub), sock=sock.sock, ssl=context, backlog=2048)
