@@ -22,7 +22,7 @@ def forget_modules(tmp_path):
     """Modules of one test's directory are not another's."""
     yield
     sys.path[:] = [path for path in sys.path if not path.startswith(str(tmp_path))]
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():  # in one step: other threads import meanwhile
         if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]
 

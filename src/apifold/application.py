@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
@@ -188,10 +189,12 @@ class Application:
 
     def entries(self) -> list[CatalogueEntry]:
         """The APIs that are served, for the catalogue."""
-        return [
-            _entry(one, self._status(one.description, one.api))
-            for one in sorted(self.running.generation.loaded, key=lambda one: one.api.base)
-        ]
+        loaded = self.running.generation.loaded
+        added: Counter[str] = Counter()
+        for one in loaded:
+            added[one.part_of] += len(one.description.operations)
+        whole = sorted((one for one in loaded if not one.part_of), key=lambda one: one.api.base)
+        return [_entry(one, self._status(one.description, one.api), added[one.api.name]) for one in whole]
 
     def errors(self) -> list[str]:
         """What keeps files from being served at all."""
@@ -241,8 +244,19 @@ class Application:
 
     def _beside(self, description: Description, api: Api) -> Sequence[Api]:
         status = self._status(description, api)
-        document = Document(description.title, description.base, description.flavour, description.written, status)
+        document = Document(
+            description.title,
+            description.base,
+            description.flavour,
+            description.written,
+            status,
+            lambda: self._parts(description.name),
+        )
         return (self._own("documents", description.base, {"document": document}),)
+
+    def _parts(self, name: str) -> tuple[dict[str, Any], ...]:
+        """What parts add to the document of an API."""
+        return tuple(one.description.written for one in self.running.generation.loaded if one.part_of == name)
 
     def _status(self, description: Description, api: Api) -> str:
         """An API's status; the one that a deployment gives it may have to wait for its shadow."""
@@ -309,7 +323,8 @@ def check(names: Iterable[str], settings: Settings) -> tuple[DescriptionError, .
         application.close()
 
 
-def _entry(one: Loaded, status: str) -> CatalogueEntry:
+def _entry(one: Loaded, status: str, added: int) -> CatalogueEntry:
+    """An API in the catalogue; `added` is how many operations its parts have."""
     description, base = one.description, one.api.base
     written = description.written.get("info", {}).get("description") or ""
     document = "swagger.json" if description.flavour == "2.0" else "openapi.json"
@@ -320,7 +335,7 @@ def _entry(one: Loaded, status: str) -> CatalogueEntry:
         status=status,
         base=base or "/",
         description=written.strip().partition("\n")[0].partition(". ")[0],
-        operations=len(description.operations),
+        operations=len(description.operations) + added,
         ui=f"{base}/ui",
         document=f"{base}/{document}",
         successor=description.extension.successor,
@@ -345,6 +360,7 @@ def _api_state(one: Loaded, status: str) -> dict[str, Any]:
         "version": one.description.version,
         "status": status,
         "base": one.api.base or "/",
+        **({"part_of": one.part_of} if one.part_of else {}),
         "file": str(one.path),
         "digest": one.digest[:12],
         "operations": len(one.description.operations),

@@ -237,6 +237,17 @@ class DescriptionErrors(Exception):
         super().__init__("\n".join(map(str, self.errors)))
 
 
+class NotADescription(Exception):
+    """A file in a form of one's own can't be made a description.
+
+    `problems` holds, for each reason, a JSON Pointer into the file, a message and a remedy.
+    """
+
+    def __init__(self, problems: Iterable[tuple[str, str, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(message for _, message, _ in self.problems))
+
+
 class SettingsError(Exception):
     """A setting that is unknown or can't be used; the text says which and what to do."""
 

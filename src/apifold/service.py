@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from apifold.jobs.job import JobKind
+
+Expand = Callable[[dict[str, Any], str], dict[str, Any]]
+"""Makes an OpenAPI document of a file's content and its name without ending; raises `NotADescription`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Files that add operations to one of a service's APIs, while it is served. Each stands and falls on its own.
+
+    Attributes:
+        api: name of the API, its `service` and `id` joined by `-`.
+        directory: where they are: every YAML and JSON file in it is a part.
+        expand: for files that are no OpenAPI document; its `servers`, or `basePath`, must be the API's.
+    """
+
+    api: str
+    directory: Path
+    expand: Expand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +38,8 @@ class Service:
         provides: what handlers may take by name, such as `core`.
         policy: file with the rules that its descriptions name, beside the service's module.
         jobs: the kinds of long work that it does, by name.
+        parts: directories of files that add to its APIs.
+        implementations: who answers an API, or a part of one, by its name, where the deployment says nothing.
         close: called when the process stops.
     """
 
@@ -27,4 +48,6 @@ class Service:
     provides: Mapping[str, Any] = field(default_factory=dict)
     policy: str = ""
     jobs: Mapping[str, JobKind] = field(default_factory=dict)
+    parts: tuple[Parts, ...] = ()
+    implementations: Mapping[str, str] = field(default_factory=dict)
     close: Callable[[], None] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,24 @@ from apifold.description.places import Places
 from apifold.description.references import bundle
 from apifold.description.sources import Source, Sources
 from apifold.description.swagger2 import from_swagger2
-from apifold.errors import DescriptionError, DescriptionErrors
+from apifold.errors import DescriptionError, DescriptionErrors, NotADescription
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a deployment puts an API: below `prefix`, and at `base_path` where it says so."""
+    """Where a deployment puts an API.
+
+    Attributes:
+        prefix: path in front of its base path.
+        base_path: instead of its own, where something is said.
+        part_of: name of the API that it adds operations to.
+        expand: makes a document of what is none.
+    """
 
     prefix: str = ""
     base_path: str | None = None
+    part_of: str = ""
+    expand: Callable[[dict[str, Any], str], dict[str, Any]] | None = None
 
 
 def load(
@@ -47,7 +56,8 @@ def load(
     """
     source = sources.open(path)
     places = Places(source, sources.read)
-    data, errors = _content(source, sources, overlays, places)
+    placement = placement or Placement()
+    data, errors = _content(source, sources, overlays, places, placement)
     version, unknown = flavour(data, places)
     if unknown or errors:
         raise DescriptionErrors([*unknown, *errors])
@@ -56,7 +66,7 @@ def load(
     errors += (_shaped(bundled) and check_extensions(bundled, places)) or []
     if errors and not _shaped(bundled):
         raise DescriptionErrors(errors)
-    return _finished(path, version, bundled, sources, places, placement or Placement(), errors)
+    return _finished(path, version, bundled, sources, places, placement, errors)
 
 
 def with_operations(description: Description, document: dict[str, Any], written: dict[str, Any]) -> Description:
@@ -74,10 +84,15 @@ def api_name(path: Path, data: Any) -> str:
 
 
 def _content(
-    source: Source, sources: Sources, overlays: Sequence[Path], places: Places
+    source: Source, sources: Sources, overlays: Sequence[Path], places: Places, placement: Placement
 ) -> tuple[Any, list[DescriptionError]]:
     data, errors = source.data, []
-    if is_model(data):
+    if placement.expand and isinstance(data, dict) and not {"openapi", "swagger"} & data.keys():
+        try:
+            data = placement.expand(data, Path(source.name).name.partition(".")[0])
+        except NotADescription as refused:
+            raise DescriptionErrors(places.error(*problem) for problem in refused.problems) from None
+    elif is_model(data):
         errors = check_model(data, places)
         if errors:
             raise DescriptionErrors(errors)
@@ -126,9 +141,9 @@ def _finished(
     own = _base_path(internal)
     template_base = _joined(placement.prefix, own if placement.base_path is None else placement.base_path)
     data = sources.read[str(path)].data
-    base = _joined(placement.prefix, data["path"]) if is_model(data) else template_base
+    base = _joined(placement.prefix, data["path"]) if is_model(data) and not placement.part_of else template_base
     return Description(
-        name=api_name(path, data),
+        name=f"{placement.part_of}/{path.name.partition('.')[0]}" if placement.part_of else api_name(path, data),
         file=path,
         title=bundled["info"]["title"],
         version=str(bundled["info"]["version"]),

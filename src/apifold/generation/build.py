@@ -21,6 +21,7 @@ from apifold.generation.prove import prove
 from apifold.generation.targets import Target, discover
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.pipeline.endpoint import Api, Site
+from apifold.routing import PLACEHOLDER
 from apifold.settings import ApiSettings
 
 Guests = Callable[[Description, Api], Sequence[Api]]
@@ -71,7 +72,7 @@ class Builder:
             for path, overlays in found.descriptions.items():
                 one, wrong = self._one(target, path, overlays, before)
                 if wrong:
-                    errors[path] = wrong
+                    errors[path] = (*errors.get(path, ()), *wrong)
                 if one is not None:
                     loaded.append(one)
         loaded = _without_clashes(loaded, errors, before)
@@ -81,7 +82,7 @@ class Builder:
     def _one(
         self, target: Target, path: Path, overlays: tuple[Path, ...], before: Generation | None
     ) -> tuple[Loaded | None, tuple[DescriptionError, ...]]:
-        running = before.of(path) if before else None
+        running = before.of(path, target.name) if before else None
         try:
             return self._fresh(target, path, overlays, {}, running), ()
         except DescriptionErrors as error:
@@ -105,7 +106,7 @@ class Builder:
         """The API as its files are; the running one where they did not change; None where it is switched off."""
         settings = self.tools.settings
         description = self._described(target, path, overlays, instead)
-        changes = settings.apis.get(description.name, ApiSettings())
+        changes = self._changes(target, description.name)
         if not changes.enabled:
             return None
         policy, policy_raw = self._policy(target, description)
@@ -113,30 +114,39 @@ class Builder:
         if running is not None and running.digest == digest and not running.errors:
             return running
         grounds = Grounds(
-            modules=Modules((*target.packages, *settings.handlers), None if target.service else target.directory),
+            modules=Modules((*target.packages, *settings.handlers), None if target.handlers else target.directory),
             provides=target.provides,
             policy=policy,
             changes=changes,
+            implementation=_implementation(target, description.name),
         )
         api, description = compile_api(description, grounds, self.tools)
         self._prove(description)
-        for guest in self.beside(description, api):
+        for guest in () if target.parts else self.beside(description, api):
             api = attach(api, guest)
         if not instead:
             self.kept.keep(path, description.raw)
         status = changes.status or description.extension.status or ""
-        return Loaded(path, target.name, description, api, digest, status)
+        return Loaded(path, target.name, description, api, digest, status, target.parts.api if target.parts else "")
 
     def _described(
         self, target: Target, path: Path, overlays: tuple[Path, ...], instead: dict[str, bytes]
     ) -> Description:
-        settings = self.tools.settings
-        sources = Sources(target.directory, settings.remote_references, self.parsed, instead)
-        description = self.known.load(path, sources, overlays, Placement(target.prefix, target.base_path))
-        moved = settings.apis.get(description.name, ApiSettings()).base_path
+        sources = Sources(target.directory, self.tools.settings.remote_references, self.parsed, instead)
+        placement = Placement(target.prefix, target.base_path)
+        if target.parts:
+            placement = replace(placement, part_of=target.parts.api, expand=target.parts.expand)
+        description = self.known.load(path, sources, overlays, placement)
+        moved = self._changes(target, description.name).base_path
         if moved is not None:
-            description = self.known.load(path, sources, overlays, Placement(target.prefix, moved))
+            description = self.known.load(path, sources, overlays, replace(placement, base_path=moved))
         return _as_asked(description, target)
+
+    def _changes(self, target: Target, name: str) -> ApiSettings:
+        """What the deployment changes about an API; about a part, what it changes about the whole."""
+        apis = self.tools.settings.apis
+        whole = apis.get(target.parts.api) if target.parts else None
+        return apis.get(name) or whole or ApiSettings()
 
     def _prove(self, description: Description) -> None:
         settings = self.tools.settings
@@ -156,7 +166,13 @@ class Builder:
         return policy, {str(path): path.read_bytes() for path in files if path.is_file()}
 
     def _site(self, loaded: Iterable[Loaded]) -> Site:
-        apis = [one.api for one in loaded]
+        apis = [one.api for one in loaded if not one.part_of]
+        for part in (one for one in loaded if one.part_of):
+            place = next((index for index, api in enumerate(apis) if api.base == part.api.base), None)
+            if place is None:
+                apis.append(part.api)
+            else:
+                apis[place] = attach(apis[place], part.api)
         for api in self.around():
             same = next((index for index, one in enumerate(apis) if one.base == api.base), None)
             if same is None:
@@ -170,6 +186,12 @@ class Builder:
         for one in before.loaded if before else ():
             if one.path not in there:
                 self.kept.forget(one.path)
+
+
+def _implementation(target: Target, name: str) -> str:
+    """Who answers an API where the deployment does not say: what the service says of it, or of the whole."""
+    said = target.service.implementations if target.service else {}
+    return said.get(name) or (said.get(target.parts.api, "") if target.parts else "")
 
 
 def _as_asked(description: Description, target: Target) -> Description:
@@ -190,21 +212,46 @@ def _without_clashes(
     for one in loaded:
         for other in loaded:
             message = _clash(one, other) if one is not other else ""
-            if message and not (before and before.of(one.path) and not before.of(other.path)):
+            if message and not _ran_alone(before, one, other):
                 error = one.description.places.error("", message, "give each its own base path, or its own name")
                 errors[one.path] = (*errors.get(one.path, ()), error)
                 clashing.add(one.path)
     return [one for one in loaded if one.path not in clashing]
 
 
+def _ran_alone(before: Generation | None, one: Loaded, other: Loaded) -> bool:
+    """Whether one was served before another came."""
+    return bool(before and before.of(one.path, one.target) and not before.of(other.path, other.target))
+
+
 def _clash(one: Loaded, other: Loaded) -> str:
-    if one.api.base == other.api.base:
-        return f"its base path {one.api.base or '/'} is also that of {other.path}"
     if one.api.name == other.api.name:
         return f"its name {one.api.name!r} is also that of {other.path}"
+    whole = one.part_of or one.api.name
+    if whole == (other.part_of or other.api.name):
+        return _clash_of_parts(one, other)
+    if one.api.base == other.api.base:
+        return f"its base path {one.api.base or '/'} is also that of {other.path}"
     if other.api.base.startswith(f"{one.api.base}/"):
         for operation in one.description.operations:
             path = one.description.template_base + operation.path
             if path == other.api.base or path.startswith(f"{other.api.base}/"):
                 return f"its {operation.method} {path} is hidden by {other.path}, whose base path is {other.api.base}"
     return ""
+
+
+def _clash_of_parts(one: Loaded, other: Loaded) -> str:
+    """What a part wants, and another one, or the whole, has."""
+    if not one.part_of:
+        return ""
+    if one.api.base != other.api.base:
+        return f"its base path {one.api.base or '/'} is not {other.api.base or '/'}, that of the API it is a part of"
+    places = {(operation.method, _without_names(operation.path)) for operation in other.description.operations}
+    for operation in one.description.operations:
+        if (operation.method, _without_names(operation.path)) in places:
+            return f"its {operation.title} is also in {other.path}"
+    return ""
+
+
+def _without_names(path: str) -> str:
+    return PLACEHOLDER.sub("{}", path)

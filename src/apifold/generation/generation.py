@@ -16,8 +16,8 @@ from apifold.pipeline.endpoint import Api, Site
 class Loaded:
     """One API of a generation.
 
-    `digest` tells one content of its files from another; `errors` are those of the newest files where the last
-    good ones are served instead.
+    `part_of` is the name of the API that it adds to; `digest` tells one content of its files from another; `errors` are
+    those of the newest files where the last good ones are served instead.
     """
 
     path: Path
@@ -26,6 +26,7 @@ class Loaded:
     api: Api
     digest: str
     status: str
+    part_of: str = ""
     errors: tuple[DescriptionError, ...] = ()
 
 
@@ -47,9 +48,9 @@ class Generation:
         """Every error of every file, sorted by file and line."""
         return tuple(sorted({error for errors in self.errors.values() for error in errors}))
 
-    def of(self, path: Path) -> Loaded | None:
-        """The API that a file describes."""
-        return next((loaded for loaded in self.loaded if loaded.path == path), None)
+    def of(self, path: Path, target: str) -> Loaded | None:
+        """The API that a file describes for a target."""
+        return next((one for one in self.loaded if one.path == path and one.target == target), None)
 
 
 def generation_id(loaded: list[Loaded], errors: Mapping[Path, tuple[DescriptionError, ...]]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from apifold.deployment import Deployment
 from apifold.description import ParsedFiles, is_model, is_overlay
 from apifold.description.overlay import extends
 from apifold.errors import DescriptionError, DescriptionErrors, SettingsError
-from apifold.service import Service
+from apifold.service import Parts, Service
 
 SUFFIXES = (".yaml", ".yml", ".json")
 SETTINGS_FILE = "apifold.yaml"
@@ -31,7 +32,9 @@ class Target:
         directory: what none of its files may lie outside of.
         file: the only description, or None for every description in the directory.
         packages: what its operationIds may name beside modules of the directory.
-        service: for an installed service.
+        service: for a service.
+        home: the directory of the service's module.
+        parts: for a directory of files that add to one of the service's APIs.
         prefix: path in front of its APIs.
         handlers: the package below which each API's `handlers` module lies, for a service.
         base_path: the base path, where the caller decides it.
@@ -44,6 +47,8 @@ class Target:
     file: Path | None = None
     packages: tuple[str, ...] = ()
     service: Service | None = None
+    home: Path | None = None
+    parts: Parts | None = None
     prefix: str = ""
     handlers: str = ""
     base_path: str | None = None
@@ -53,8 +58,8 @@ class Target:
     @property
     def policy(self) -> Path | None:
         """The file with its policy rules, where it has one."""
-        if self.service:
-            return self.directory / self.service.policy if self.service.policy else None
+        if self.service and self.home:
+            return self.home / self.service.policy if self.service.policy else None
         path = self.directory / POLICY_FILE
         return path if path.is_file() else None
 
@@ -70,40 +75,81 @@ class Found:
 def targets_of(names: tuple[str, ...], deployment: Deployment) -> tuple[Target, ...]:
     """The targets that a command line names: one at `/`, several each below its own name.
 
+    Args:
+        names: of directories, files, installed services, and services by `MODULE:FUNCTION`.
+
     Raises:
-        SettingsError: something is neither a directory, nor a file, nor an installed service.
+        SettingsError: something is none of these.
     """
     several = len(names) > 1
-    return tuple(_target(name, deployment, several) for name in names)
+    return tuple(target for name in names for target in _targets(name, deployment, several))
 
 
-def _target(name: str, deployment: Deployment, several: bool) -> Target:
+def _targets(name: str, deployment: Deployment, several: bool) -> Iterator[Target]:
     path = Path(name)
-    if path.exists():
-        path = Path(os.path.abspath(path))
-        directory = path if path.is_dir() else path.parent
-        called = path.name if path.is_dir() else path.name.split(".")[0]
-        file = None if path.is_dir() else path
-        return Target(called, directory, file, prefix=f"/{called}" if several else "")
+    if not path.exists():
+        make = _maker(name)
+        yield from service_targets(make(deployment), make, several)
+        return
+    path = Path(os.path.abspath(path))
+    directory = path if path.is_dir() else path.parent
+    called = path.name if path.is_dir() else path.name.split(".")[0]
+    yield Target(called, directory, None if path.is_dir() else path, prefix=f"/{called}" if several else "")
+
+
+def _maker(name: str) -> Callable[[Deployment], Service]:
+    """The function that makes a service."""
     installed = extension_points.names("apifold.services")
-    if name not in installed:
+    if name in installed:
+        make: Callable[[Deployment], Service] = extension_points.load("apifold.services", name)
+        return make
+    module, colon, function = name.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), function, None) if colon else None
+    except ModuleNotFoundError:
+        made = None
+    if not callable(made):
         raise SettingsError(
-            f"{name!r} is neither a directory, nor a file, nor an installed service; "
+            f"{name!r} is neither a directory, nor a file, nor a service; "
             f"installed are: {', '.join(installed) or 'none'}"
         )
-    make = extension_points.load("apifold.services", name)
-    service: Service = make(deployment)
+    return made  # type: ignore[no-any-return]  # whoever names it knows what it is
+
+
+def service_targets(service: Service, make: Callable[..., Service], several: bool = False) -> Iterator[Target]:
+    """The targets that a service is: its own descriptions, and each directory of parts.
+
+    Args:
+        make: the function that made it, beside which its files are.
+        several: whether it is served below its own name.
+    """
     package = make.__module__.rpartition(".")[0] or make.__module__
-    directory = Path(inspect.getfile(make)).parent
-    return Target(
-        name, directory, None, (package,), service, f"/{name}" if several else "", package, provides=service.provides
+    home = Path(inspect.getfile(make)).parent
+    own = Target(
+        service.name,
+        home,
+        None,
+        (package,),
+        service,
+        home,
+        prefix=f"/{service.name}" if several else "",
+        handlers=package,
+        provides=service.provides,
     )
+    yield own
+    for parts in service.parts:
+        directory = Path(os.path.abspath(parts.directory))
+        yield replace(own, name=f"{service.name} {parts.api}", directory=directory, parts=parts, handlers="")
 
 
 def discover(target: Target, parsed: ParsedFiles) -> Found:
     """The descriptions that a target has at this moment."""
     if target.file:
         return Found({target.file: _overlays_beside(target.file, parsed)}, ())
+    if target.parts:
+        names = sorted(os.listdir(target.directory)) if target.directory.is_dir() else []
+        found = [target.directory / name for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
+        return Found({path: () for path in found if path.is_file() and path.name != SETTINGS_FILE}, ())
     if target.service:
         folders = [target.directory / name for name in target.service.apis]
         files = [path for folder in folders for path in sorted(folder.glob("*")) if _is_named(path)]

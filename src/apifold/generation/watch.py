@@ -65,7 +65,7 @@ class Watch:
             return
 
     def _folders(self) -> set[Path]:
-        return {target.directory for target in self.targets}
+        return {target.directory for target in self.targets if target.directory.is_dir()}
 
     def _look(self) -> Signature:
         found: Signature = {}

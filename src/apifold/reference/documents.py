@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ class Document:
     Attributes:
         base: its base path, "" for `/`.
         data: OpenAPI or Swagger as its author wrote it.
+        parts: gives what others add to it at this moment.
     """
 
     title: str
@@ -31,8 +33,10 @@ class Document:
     flavour: str
     data: dict[str, Any]
     status: str = ""
+    parts: Callable[[], tuple[dict[str, Any], ...]] = tuple
     json: bytes = b""
     yaml: bytes = b""
+    written: tuple[dict[str, Any], ...] = ()
 
     @property
     def address(self) -> str:
@@ -40,14 +44,44 @@ class Document:
         return f"{self.base}/{'swagger' if self.flavour == '2.0' else 'openapi'}.json"
 
     def as_json(self) -> bytes:
+        self._look()
         if not self.json:
-            self.json = msgspec.json.encode(self.data)
+            self.json = msgspec.json.encode(_merged(self.data, self.written))
         return self.json
 
     def as_yaml(self) -> bytes:
+        self._look()
         if not self.yaml:
-            self.yaml = yaml.dump(self.data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120).encode()
+            data = _merged(self.data, self.written)
+            self.yaml = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120).encode()
         return self.yaml
+
+    def _look(self) -> None:
+        """Forget what was written where the parts are others now."""
+        parts = self.parts()
+        if len(parts) != len(self.written) or any(new is not old for new, old in zip(parts, self.written, strict=True)):
+            self.written, self.json, self.yaml = parts, b"", b""
+
+
+def _merged(data: dict[str, Any], parts: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    """A document with the paths and the schemas of others."""
+    if not parts:
+        return data
+    merged = {**data, "paths": dict(data["paths"])}
+    for part in parts:
+        merged["paths"] |= part["paths"]
+        for key in ("definitions", "components"):
+            if key in part:
+                merged[key] = _together(merged.get(key) or {}, part[key])
+    return merged
+
+
+def _together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    both = {**one, **other}
+    for key in one.keys() & other.keys():
+        if isinstance(one[key], dict) and isinstance(other[key], dict):
+            both[key] = {**one[key], **other[key]}
+    return both
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -1,0 +1,148 @@
+"""Parts: a directory of files that add operations to one API of a service, each on its own."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from apifold.settings import ApiSettings
+from apifold.testing import client
+
+SERVICE = """
+from pathlib import Path
+from apifold import NotADescription, Parts, Service
+
+def expand(data, name):
+    if "words" not in data:
+        raise NotADescription([("/word" if "word" in data else "", "there are no `words`", "write `words: [...]`")])
+    return {
+        "swagger": "2.0",
+        "info": {"title": name, "version": "1"},
+        "basePath": "/v1",
+
+        "paths": {f"/{name}/{{id}}": {"get": {
+            "operationId": f"get_{name}",
+            "parameters": [{"name": "id", "in": "path", "type": "string", "required": True}],
+            "x-apifold": {"binding": {"static": {"value": data["words"]}}, "policy": "say"},
+            "responses": {"200": {"description": "words", "schema": {"$ref": f"#/definitions/{name}"}}},
+        }}},
+        "definitions": {name: {"type": "array", "items": {"type": "string"}}},
+    }
+
+def service(deployment):
+    folder = Path(__file__).with_name("given")
+    parts = Parts(api="words-v1", directory=folder, expand=expand)
+    return Service(name="words", apis=("v1",), policy="rules.yaml", parts=(parts,), implementations={"words-v1/mocked": "mock"})
+"""
+WHOLE = """
+swagger: "2.0"
+info: {title: Words, version: "1"}
+basePath: /v1
+x-apifold: {service: words, id: v1, errors: message}
+paths:
+  /own:
+    get:
+      operationId: own
+      x-apifold: {public: true, binding: {static: {value: [own]}}}
+      responses: {"200": {description: own}}
+"""
+
+
+@pytest.fixture
+def words(tmp_path, monkeypatch):
+    """The service, its folder of parts, and a client."""
+    package = tmp_path / "words_service"
+    for folder in ("", "v1", "given"):
+        (package / folder).mkdir()
+    (package / "__init__.py").touch()
+    (package / "service.py").write_text(SERVICE)
+    (package / "v1" / "swagger.yaml").write_text(WHOLE)
+    (package / "rules.yaml").write_text("say: '@'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = []
+
+    def serve_it(**settings):
+        made.append(client("words_service.service:service", **settings))
+        return made[-1]
+
+    yield package / "given", serve_it
+    for one in made:
+        one.close()
+    sys.modules.pop("words_service", None)
+
+
+def rebuild(talker):
+    running = talker.application.running
+    running.generation = running.builder.build(running.generation)
+    return running.generation
+
+
+def test_parts_come_and_go_with_their_share_of_the_document(words):
+    folder, serve_it = words
+    talker = serve_it()
+    assert talker.get("/v1/hello/1").status == 404
+    (folder / "hello.yaml").write_text("words: [hello]")
+    rebuild(talker)
+    assert talker.get("/v1/hello/1").json == ["hello"]
+    document = talker.get("/v1/swagger.json").json
+    assert sorted(document["paths"]) == ["/hello/{id}", "/own"]
+    assert sorted(document["definitions"]) == ["hello"]
+    assert talker.get("/v1/own").json == ["own"]
+    listed = talker.get("/", headers={"Accept": "application/json"}).json["apis"]
+    assert [(one["name"], one["operations"]) for one in listed] == [("words-v1", 2)]
+    state = {one["name"]: one.get("part_of") for one in talker.get("/-/apis").json["apis"]}
+    assert state == {"words-v1": None, "words-v1/hello": "words-v1"}
+    (folder / "hello.yaml").unlink()
+    rebuild(talker)
+    assert talker.get("/v1/hello/1").status == 404
+    assert sorted(talker.get("/v1/swagger.json").json["paths"]) == ["/own"]
+    assert talker.get("/v1/nothing").json == {"message": "Nothing is served at this path."}
+
+
+def test_a_part_that_breaks_leaves_the_others_and_its_last_good_version(words):
+    folder, serve_it = words
+    (folder / "one.yaml").write_text("words: [one]")
+    (folder / "two.yaml").write_text("words: [two]")
+    talker = serve_it()
+    assert talker.get("/v1/one/1").json == ["one"]
+    (folder / "one.yaml").write_text("\nword: [one]")
+    (folder / "three.yaml").write_text("words: [")
+    generation = rebuild(talker)
+    assert talker.get("/v1/one/1").json == ["one"]
+    assert talker.get("/v1/two/1").json == ["two"]
+    told = {(error.file.rpartition("/")[2], error.line, error.message) for error in generation.all_errors}
+    assert ("one.yaml", 2, "there are no `words`") in told
+    assert any(name == "three.yaml" for name, _, _ in told)
+
+
+def test_two_parts_never_share_a_place(words):
+    folder, serve_it = words
+    (folder / "own.yaml").write_text(WHOLE.replace("service: words, id: v1, ", ""))
+    (folder / "elsewhere.yaml").write_text(WHOLE.replace("/v1", "/v2").replace("/own", "/other"))
+    talker = serve_it(quarantine=True)
+    messages = "\n".join(str(error) for error in talker.application.build().all_errors)
+    assert "GET /own is also in" in messages
+    assert "its base path /v2 is not /v1" in messages
+    assert talker.get("/v1/own").json == ["own"]
+
+
+def test_what_is_said_of_the_whole_holds_for_its_parts(words):
+    folder, serve_it = words
+    (folder / "hello.yaml").write_text("words: [hello]")
+    moved = serve_it(apis={"words-v1": ApiSettings(base_path="/moved")})
+    assert moved.get("/moved/hello/1").json == ["hello"]
+    off = serve_it(apis={"words-v1": ApiSettings(enabled=False)})
+    assert off.get("/v1/hello/1").status == 404
+    (folder / "mocked.yaml").write_text("words: [hello]")
+    mocked = serve_it()
+    assert mocked.get("/v1/mocked/1").json == ["text"]
+    own = serve_it(apis={"words-v1": ApiSettings(implementation="native")})
+    assert own.get("/v1/mocked/1").json == ["hello"]
+
+
+def test_a_service_is_named_by_its_function_or_told(words):
+    with pytest.raises(Exception, match="neither a directory, nor a file, nor a service"):
+        client("words_service.service:nothing")
+    with pytest.raises(Exception, match="neither a directory, nor a file, nor a service"):
+        client("nowhere.service:service")
