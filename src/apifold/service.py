@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from apifold.exchange import Exchange
 from apifold.jobs.job import JobKind
+
+
+@dataclass(frozen=True, slots=True)
+class PerRequest:
+    """Something that a service provides anew for each request: `make(exchange)`, awaited where that takes time."""
+
+    make: Callable[[Exchange], Any]
+
 
 Expand = Callable[[dict[str, Any], str], dict[str, Any]]
 """Makes an OpenAPI document of a file's content and its name without ending; raises `NotADescription`."""
@@ -35,7 +44,7 @@ class Service:
     Attributes:
         name: as users call it.
         apis: folders beside the service's module, each with its `openapi.yaml` (or `swagger.yaml`, or JSON).
-        provides: what handlers may take by name, such as `core`.
+        provides: what handlers may take by name, such as `core`; a `PerRequest` is made anew for each request.
         policy: file with the rules that its descriptions name, beside the service's module.
         jobs: the kinds of long work that it does, by name.
         parts: directories of files that add to its APIs.

@@ -146,3 +146,35 @@ def test_a_service_is_named_by_its_function_or_told(words):
         client("words_service.service:nothing")
     with pytest.raises(Exception, match="neither a directory, nor a file, nor a service"):
         client("nowhere.service:service")
+
+
+PER_REQUEST = """
+import asyncio
+from apifold import PerRequest, Service
+
+async def later(exchange):
+    async with asyncio.timeout(1):
+        await asyncio.sleep(0)
+    return exchange.request.method.lower()
+
+def service(deployment):
+    return Service(name="per", apis=("v1",), provides={"late": PerRequest(later), "soon": PerRequest(lambda exchange: exchange.caller.user)})
+"""
+
+
+@pytest.mark.parametrize(("kind", "inline"), [("async def", "false"), ("def", "false"), ("def", "true")])
+def test_a_service_provides_something_anew_for_each_request(tmp_path, monkeypatch, kind, inline):
+    package = tmp_path / "per_service"
+    (package / "v1").mkdir(parents=True)
+    for file in ("__init__.py", "v1/__init__.py"):
+        (package / file).touch()
+    (package / "service.py").write_text(PER_REQUEST)
+    (package / "v1" / "openapi.yaml").write_text(
+        'openapi: 3.1.0\ninfo: {title: T, version: "1"}\npaths:\n  /x:\n    post: {operationId: say, x-apifold: {inline: INLINE}, responses: {"200": {description: ok}}}\n'.replace(
+            "INLINE", inline
+        )
+    )
+    (package / "v1" / "handlers.py").write_text(f"{kind} say(late, soon):\n    return [late, soon]\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with client("per_service.service:service") as talker:
+        assert talker.post("/x").json == ["post", "developer"]

@@ -19,6 +19,7 @@ from apifold.description import Operation
 from apifold.errors import DescriptionError, DescriptionErrors
 from apifold.exchange import Call, Exchange, Result
 from apifold.http import Response
+from apifold.service import PerRequest
 
 SPECIAL = {
     "caller": "who is asking: an `apifold.Caller`",
@@ -44,10 +45,10 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
         raise DescriptionErrors(errors)
     success = operation.success
     empty = 204 if "204" in operation.answers else success
-    if inspect.iscoroutinefunction(inspect.unwrap(function)):
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(inspect.unwrap(function)):
         return _suspending(function, plan, success, empty)
     inline = operation.extension.inline
-    if inline or (inline is None and workplace.description.extension.inline):
+    if (inline or (inline is None and workplace.description.extension.inline)) and not plan.made:
         return _inline(function, plan, success, empty, operation.title)
     return _threaded(function, plan, success, empty, workplace)
 
@@ -82,6 +83,7 @@ class _Plan:
     absent: tuple[str, ...]
     special: tuple[str, ...]
     provided: tuple[tuple[str, Any], ...]
+    made: tuple[tuple[str, PerRequest], ...]
     whole: str
     fields: tuple[str, ...]
     inside: Callable[..., Any]
@@ -91,7 +93,16 @@ class _Plan:
         """Whether a call takes just what was read."""
         return not (self.drops or self.absent or self.special or self.provided or self.whole or self.fields)
 
+    async def all_arguments(self, exchange: Exchange) -> dict[str, Any]:
+        """The arguments, those among them that take time to make."""
+        arguments = self.arguments(exchange)
+        for name, provided in self.made:
+            value = provided.make(exchange)
+            arguments[name] = await value if inspect.isawaitable(value) else value
+        return arguments
+
     def arguments(self, exchange: Exchange) -> dict[str, Any]:
+        """The arguments that are there at once."""
         arguments = exchange.arguments
         if self.whole and "body" in arguments:
             arguments[self.whole] = arguments.pop("body")
@@ -180,7 +191,8 @@ def _plan(
         drops=tuple(name for name in (*drops, "page") if name not in named),
         absent=tuple(name for name in named & given if takes[name].default is inspect.Parameter.empty),
         special=tuple(sorted(special)),
-        provided=tuple(provided.items()),
+        provided=tuple((name, value) for name, value in provided.items() if not isinstance(value, PerRequest)),
+        made=tuple((name, value) for name, value in provided.items() if isinstance(value, PerRequest)),
         whole=whole,
         fields=fields,
         inside=workplace.inside,
@@ -209,8 +221,11 @@ def _form_fields(operation: Operation, workplace: Workplace) -> tuple[str, ...]:
 
 
 def _suspending(function: Callable[..., Any], plan: _Plan, success: int, empty: int) -> Callable[[Exchange], Any]:
+    async def called(exchange: Exchange) -> Any:
+        return await function(**await plan.all_arguments(exchange))
+
     async def call(exchange: Exchange) -> Result:
-        return to_result(await in_task(function(**plan.arguments(exchange))), success, empty)
+        return to_result(await in_task(called(exchange)), success, empty)
 
     return call
 
@@ -221,7 +236,9 @@ def _threaded(
     threads = workplace.threads
 
     async def call(exchange: Exchange) -> Result:
-        running = partial(function, **plan.arguments(exchange))
+        running = partial(
+            function, **await in_task(plan.all_arguments(exchange)) if plan.made else plan.arguments(exchange)
+        )
         return to_result(await asyncio.get_running_loop().run_in_executor(threads, running), success, empty)
 
     return call

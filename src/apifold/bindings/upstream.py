@@ -16,7 +16,8 @@ from apifold.description import Operation
 from apifold.errors import MissingExtra, NotFound, SettingsError, UpstreamFailed
 from apifold.exchange import Call, Exchange, Page, Result
 from apifold.http import Response
-from apifold.outgoing import Reply, Upstream, fault_of, forward
+from apifold.outgoing import Reply, Upstream, fault_of, forward, joined
+from apifold.service import PerRequest
 
 CREDENTIALS = frozenset(("authorization", "cookie", "x-auth-token"))
 """Headers that say who the client is to us; others are not told."""
@@ -61,8 +62,8 @@ class _Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
     """`binding: {upstream: {to: NAME, path: /v2.0/networks/{id}, ...}}`.
 
-    `to` is an upstream of the settings, or what the service provides by that name: a function of the exchange that
-    gives an `apifold.outgoing.Upstream`. Keys beside: `service` (type in its catalogue), `method`, `status`, `query`
+    `to` is an upstream of the settings, or what the service provides by that name: a `PerRequest` that gives an
+    `apifold.Upstream`. Keys beside: `service` (type in its catalogue), `method`, `status`, `query`
     and `headers` (beside the declared query parameters, which go under their `source`), `envelope` (member that the
     thing stands in, both ways), `add` (members added to its answer), `existing: {by, list, add}` (what is there by that
     member is answered with 200, not made again), `page: {list, limit, marker, key}` with the `page` trait, `faults`
@@ -92,8 +93,8 @@ Reach = Callable[[Exchange], Awaitable[Upstream]]
 
 def _reach(name: str, workplace: Workplace) -> Reach:
     provided = workplace.provides.get(name)
-    if callable(provided):
-        return provided  # type: ignore[no-any-return]  # a service's word for it
+    if isinstance(provided, PerRequest):
+        return provided.make
     upstream: Upstream = workplace.deployment.upstream(name)
 
     async def fixed(exchange: Exchange) -> Upstream:
@@ -153,7 +154,7 @@ class _Mapped:
         path = self._path(exchange.arguments)
         request = exchange.request
         for again in (True, False):
-            url = await upstream.session.address(self.option.service) + path
+            url = joined(await upstream.session.address(self.option.service), path)
             known = await upstream.session.headers()
             response = await forward(
                 upstream.outgoing, request, url, known, self.option.seconds or upstream.seconds, without=CREDENTIALS

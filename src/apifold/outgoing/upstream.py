@@ -90,7 +90,7 @@ class Upstream:
         if json is not None:
             body = orjson.dumps(json)
             sent.setdefault("Content-Type", "application/json")
-        url = await self.session.address(service) + path
+        url = joined(await self.session.address(service), path)
         known = await self.session.headers()
         sending = Sending(method, url, {**sent, **known}, body, seconds or self.seconds, self.retries)
         reply = await self.outgoing.send(sending)
@@ -98,6 +98,12 @@ class Upstream:
             renewed = {**sent, **await self.session.headers()}
             reply = await self.outgoing.send(Sending(method, url, renewed, body, sending.seconds, self.retries))
         return reply
+
+
+def joined(address: str, path: str) -> str:
+    """A path below an address; a version that both carry (catalogues differ in that) is written once."""
+    version = path.split("/", 2)[1]
+    return address + path.removeprefix(f"/{version}") if address.endswith(f"/{version}") else address + path
 
 
 def upstream_of(name: str, settings: UpstreamSettings, outgoing: Outgoing) -> Upstream:

@@ -1,0 +1,1 @@
+"""Multi-cloud: one API in front of several clouds."""

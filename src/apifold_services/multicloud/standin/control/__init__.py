@@ -1,0 +1,1 @@
+"""Beside the APIs: their versions, and for tests faults and counts."""

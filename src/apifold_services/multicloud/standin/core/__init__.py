@@ -1,0 +1,1 @@
+"""The cloud: what it knows and does, without HTTP."""

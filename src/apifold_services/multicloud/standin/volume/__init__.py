@@ -1,0 +1,1 @@
+"""Volume API v3."""
