@@ -11,7 +11,7 @@ import msgspec
 
 from apifold.access.policy import __doc__ as policy_doc
 from apifold.bindings.handler import SPECIAL
-from apifold.cli.main import COMMANDS
+from apifold.cli.main import COMMANDS, apifold
 from apifold.cli.options import _NOT_OPTIONS, says
 from apifold.description.extension import _LEVELS
 from apifold.description.model import MODEL_KEYS
@@ -49,6 +49,7 @@ MEANINGS = {
         "read_only_reason": "a client that sends this read-only member is refused, with this reason",
         "source": "where the member lives in the core's, or the upstream's, shape: `a.b[0].c`",
         "action": "what happens to its value on the way, beside the change of place",
+        "absent": "what the member is where the core has none; its `default`, where nothing is said",
         "core": "of an object: the schema of the core's shape, that each source is held against",
     },
     "parameter": {"source": "its name behind the API"},
@@ -122,11 +123,12 @@ def commands() -> str:
 
 
 def help_of(command: click.Command, name: str) -> str:
+    parent = click.Context(apifold, info_name="apifold", **apifold.context_settings)
+    context = click.Context(command, parent, name.removeprefix("apifold "), terminal_width=96, max_content_width=96)
+    text = command.get_help(context).rstrip()
     if name == "apifold serve":
-        context = click.Context(command, info_name=name, terminal_width=96, max_content_width=96)
-        text = command.get_help(context)
         return text.partition("\nOptions:")[0].rstrip() + "\n\nOptions: every setting; see settings.md"
-    return command.get_help(click.Context(command, info_name=name, terminal_width=96, max_content_width=96)).rstrip()
+    return text
 
 
 def extension_keys() -> str:

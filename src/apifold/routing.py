@@ -8,7 +8,7 @@ of segments in the path, not with the number of templates.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -37,13 +37,14 @@ class Table(Generic[T]):
         self.static: dict[str, Mapping[str, T]] = {}
         self._added: list[tuple[str, str, T, bool]] = []
 
-    def extended(self, more: Iterable[tuple[str, str, T]]) -> Table[T]:
-        """Another table, with more targets: template, method and target of each."""
+    def extended(self, more: Table[T], wanted: Callable[[T], bool]) -> Table[T]:
+        """Another table, with those of one more that are wanted."""
         other: Table[T] = Table()
         for template, method, target, rest in self._added:
             other.add(template, method, target, rest=rest)
-        for template, method, target in more:
-            other.add(template, method, target)
+        for template, method, target, rest in more._added:
+            if wanted(target):
+                other.add(template, method, target, rest=rest)
         return other
 
     def add(self, template: str, method: str, target: T, *, rest: bool = False) -> None:

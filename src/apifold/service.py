@@ -13,9 +13,15 @@ from apifold.jobs.job import JobKind
 
 @dataclass(frozen=True, slots=True)
 class PerRequest:
-    """Something that a service provides anew for each request: `make(exchange)`, awaited where that takes time."""
+    """Something that a service provides anew for each request.
+
+    Attributes:
+        make: gives it, from the exchange; awaited where that takes time.
+        instead_of: arguments that it stands for: a handler that takes it need not take them.
+    """
 
     make: Callable[[Exchange], Any]
+    instead_of: tuple[str, ...] = ()
 
 
 Expand = Callable[[dict[str, Any], str], dict[str, Any]]
@@ -29,7 +35,7 @@ class Parts:
     Attributes:
         api: name of the API, its `service` and `id` joined by `-`.
         directory: where they are: every YAML and JSON file in it is a part.
-        expand: for files that are no OpenAPI document; its `servers`, or `basePath`, must be the API's.
+        expand: makes an OpenAPI document of each; its `servers`, or `basePath`, must be the API's.
     """
 
     api: str

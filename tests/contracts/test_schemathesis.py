@@ -23,9 +23,10 @@ filter: [name, status]
 """
 
 
-def run(url: str, *more: str) -> subprocess.CompletedProcess:
+def run(url: str, *more: str, config: Path | None = None) -> subprocess.CompletedProcess:
     line = [
         SCHEMATHESIS,
+        *(("--config-file", str(config)) if config else ()),
         "run",
         url,
         "--max-examples",
@@ -81,4 +82,78 @@ def test_apifolds_own_apis(server, tmp_path, own):
     started = server(tmp_path, "--no-access-log")
     where = {"system": "/-", "catalogue": "", "documents": "/t"}[own]
     ended = run(str(Path(reference.__file__).with_name(f"{own}.yaml")), "--url", started.url + where)
+    assert ended.returncode == 0, ended.stdout
+
+
+STANDIN = "apifold_services.multicloud.standin.service:service"
+
+
+PLACE = """
+[parameters]
+vimid = "a_b"
+cloud-owner = "a"
+cloud-region-id = "b"
+tenantid = "demo"
+"""
+"""Where the cloud is that is there."""
+
+
+def test_multicloud(server, tmp_path):
+    (tmp_path / "schemathesis.toml").write_text(PLACE)
+    cloud = server(STANDIN, "--workers", "1", "--no-access-log")
+    started = server(
+        "multicloud",
+        "--validation-response",
+        "reject",
+        "--no-access-log",
+        environment={"APIFOLD_MULTICLOUD_WEB_FRAMEWORK": "pecan"},
+    )
+    body = {
+        "cloud-type": "openstack",
+        "service-url": f"{cloud.url}/identity/v3",
+        "user-name": "admin",
+        "password": "admin",
+        "default-tenant": "demo",
+    }
+    place = f"{started.url}/api/multicloud-clouds/v1"
+    left_out = "positive_data_acceptance,ensure_resource_availability"
+    ended = run(f"{place}/openapi.json", "--url", place, "--exclude-checks", left_out)
+    assert ended.returncode == 0, ended.stdout
+    # What a cloud makes of a valid wish is the cloud's to say. What the broker does not know itself, it forwards, so that
+    # a path allows more than its own item says. And who unregisters the cloud ends the run.
+    left_out = f"{left_out},allow_header_conformance,unsupported_method"
+    paths = ("--exclude-path", "/{vimid}", "--exclude-path", "/{cloud-owner}/{cloud-region-id}")
+    for api in ("multicloud/v0", "multicloud/v1", "multicloud-vio/v0", "multicloud-vio/v1"):
+        started.request("PUT", "/api/multicloud-clouds/v1/clouds/a/b", body)
+        place, config = f"{started.url}/api/{api}", tmp_path / "schemathesis.toml"
+        ended = run(
+            f"{place}/swagger.json",
+            "--url",
+            place,
+            "--exclude-checks",
+            left_out,
+            *paths,
+            "--max-examples",
+            "15",
+            config=config,
+        )
+        assert ended.returncode == 0, ended.stdout
+
+
+@pytest.mark.parametrize(
+    "base", ["/identity", "/compute", "/network/v2.0", "/image/v2", "/volume/v3", "/orchestration/v1", ""]
+)
+def test_the_stand_in_cloud(server, base):
+    started = server(STANDIN, "--workers", "1", "--no-access-log", "--validation-response", "reject")
+    user = {"name": "admin", "domain": {"name": "Default"}, "password": "admin"}
+    login = {
+        "identity": {"methods": ["password"], "password": {"user": user}},
+        "scope": {"project": {"name": "demo", "domain": {"name": "Default"}}},
+    }
+    token = started.request("POST", "/identity/v3/auth/tokens", {"auth": login}).headers["x-subject-token"]
+    place = f"{started.url}{base}"
+    # What exists is told by what was made, not by a schema; and a token is asked for after the schema was.
+    left_out = "positive_data_acceptance,ensure_resource_availability,allow_header_conformance,unsupported_method"
+    more = ("--header", f"X-Auth-Token: {token}", "--exclude-checks", left_out, "--max-examples", "15")
+    ended = run(f"{place}/openapi.json", "--url", place, *more)
     assert ended.returncode == 0, ended.stdout

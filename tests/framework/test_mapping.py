@@ -87,6 +87,8 @@ def test_a_read_only_member_is_not_lifted_and_what_is_not_described_comes_along(
 def test_what_is_not_there_has_its_default_or_is_told():
     lowered, missing = compile_mapping(PORT, {}).lower({"fixed_ips": [], "security_groups": None})
     assert lowered == {"segmentation": 0, "groups": None}
+    schema = {"properties": {"a": {"default": 1, "x-apifold": {"source": "b", "absent": None}}}}
+    assert compile_mapping(schema, {}).lower({}) == ({"a": None}, [])
     assert missing == ["/name"]
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from apifold import NotADescription, Parts, Service
 
 def expand(data, name):
+    if "swagger" in data:
+        return data
     if "words" not in data:
         raise NotADescription([("/word" if "word" in data else "", "there are no `words`", "write `words: [...]`")])
     return {

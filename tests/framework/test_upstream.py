@@ -190,6 +190,14 @@ def test_what_is_there_by_its_name_is_not_made_again(clouds, other):
     assert [asked.method for asked in other.asked] == ["GET", "GET", "POST"]
 
 
+def test_numbers_of_any_size_go_through(clouds, other):
+    other.on("GET /nets", {"nets": []})
+    other.on("POST /nets", lambda asked: Told(201, b'{"label": "x", "size": %d}' % 2**80))
+    sent = b'{"name": "x", "size": %d}' % 2**80
+    assert clouds.post("/c/east/nets", body=sent, headers={"Content-Type": "application/json"}).status == 201
+    assert other.asked[-1].json["net"]["size"] == 2**80
+
+
 def test_what_passes_through_is_not_touched(clouds, other):
     other.on("PUT /files/a/b%20c.bin", Told(204))
     assert (

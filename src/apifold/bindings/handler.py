@@ -95,11 +95,11 @@ class _Plan:
 
     async def all_arguments(self, exchange: Exchange) -> dict[str, Any]:
         """The arguments, those among them that take time to make."""
-        arguments = self.arguments(exchange)
+        made = {}
         for name, provided in self.made:
             value = provided.make(exchange)
-            arguments[name] = await value if inspect.isawaitable(value) else value
-        return arguments
+            made[name] = await value if inspect.isawaitable(value) else value
+        return self.arguments(exchange) | made
 
     def arguments(self, exchange: Exchange) -> dict[str, Any]:
         """The arguments that are there at once."""
@@ -148,6 +148,9 @@ def _plan(
     takes_any = any(taken.kind is taken.VAR_KEYWORD for taken in takes.values())
     declared = {argument_name(parameter.inner_name): parameter for parameter in operation.parameters}
     hidden = set(trait_arguments(operation))
+    for name, value in workplace.provides.items():
+        if name in named and isinstance(value, PerRequest):
+            hidden.update(value.instead_of)
     body = None if operation.extension.stream else operation.body
     body_name = argument_name(body.name) if body and body.name else ""
     whole = body_name if body_name and "body" not in named and body_name in named else ""

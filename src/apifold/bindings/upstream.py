@@ -30,6 +30,7 @@ class _Existing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     by: str
     list: str
+    path: str = ""
     add: dict[str, Any] = {}
 
 
@@ -63,12 +64,12 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
     """`binding: {upstream: {to: NAME, path: /v2.0/networks/{id}, ...}}`.
 
     `to` is an upstream of the settings, or what the service provides by that name: a `PerRequest` that gives an
-    `apifold.Upstream`. Keys beside: `service` (type in its catalogue), `method`, `status`, `query`
-    and `headers` (beside the declared query parameters, which go under their `source`), `envelope` (member that the
-    thing stands in, both ways), `add` (members added to its answer), `existing: {by, list, add}` (what is there by that
-    member is answered with 200, not made again), `page: {list, limit, marker, key}` with the `page` trait, `faults`
-    (`translate`, or `pass` for the other's status and body), `seconds`, and `pass: true` (request and answer go
-    through as they are, in pieces).
+    `apifold.Upstream`. Keys beside: `service` (type in its catalogue), `method`, `status`, `query`, `headers` (beside
+    declared query parameters, which go under their `source`), `envelope` (member that the thing stands in, both
+    ways), `add` (members added to its answer), `existing: {by, list, path, add}` (what is there by that member is
+    answered with 200, not made again), `page: {list, limit, marker, key}` with the `page` trait, `faults` (`translate`,
+    or `pass` for the other's status and body), `seconds`, and `pass: true` (request and answer go through as they are,
+    in pieces).
     """
     below = "/x-apifold/binding"
     try:
@@ -133,7 +134,7 @@ class _Mapped:
         path = self._path(arguments)
         body = arguments.get("body") if self.has_body else None
         if option.existing and isinstance(body, dict):
-            found = await self._existing(upstream, path, body.get(option.existing.by))
+            found = await self._existing(upstream, option.existing.path or path, body.get(option.existing.by))
             if found is not None:
                 return Result(200, {**found, **self._filled(option.add | option.existing.add, arguments)}, foreign=True)
         if body is not None and option.envelope:

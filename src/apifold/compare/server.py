@@ -10,7 +10,7 @@ from apifold.outgoing import Outgoing, Sending
 
 
 class ServerSide:
-    """A server at an address.
+    """A server at an address. Where that address stands in an answer, it counts as nothing: the other has another.
 
     Args:
         outgoing: the way there.
@@ -26,4 +26,5 @@ class ServerSide:
     async def answer(self, recorded: RecordedRequest) -> Response:
         sent = {**recorded.headers, **self.headers}
         reply = await self.outgoing.send(Sending(recorded.method, self.url + recorded.path, sent, recorded.content))
-        return Response(reply.status, reply.body, reply.headers)
+        body = reply.body.replace(self.url.encode(), b"") if isinstance(reply.body, bytes) else b""
+        return Response(reply.status, body, tuple((name, text.replace(self.url, "")) for name, text in reply.headers))

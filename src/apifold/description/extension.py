@@ -67,6 +67,7 @@ class SchemaExtension(msgspec.Struct, frozen=True, kw_only=True):
     read_only_reason: str = ""
     source: str = ""
     action: str = ""
+    absent: Any = None
     core: dict[str, Any] = {}
 
 

@@ -87,7 +87,7 @@ def _content(
     source: Source, sources: Sources, overlays: Sequence[Path], places: Places, placement: Placement
 ) -> tuple[Any, list[DescriptionError]]:
     data, errors = source.data, []
-    if placement.expand and isinstance(data, dict) and not {"openapi", "swagger"} & data.keys():
+    if placement.expand and isinstance(data, dict):
         try:
             data = placement.expand(data, Path(source.name).name.partition(".")[0])
         except NotADescription as refused:

@@ -335,9 +335,9 @@ class _Collecting:
 def attach(api: Api, guest: Api) -> Api:
     """The API with another's endpoints beside its own; where both want a place, its own stay."""
     taken = {endpoint.title for endpoint in api.endpoints}
-    added = [endpoint for endpoint in guest.endpoints if endpoint.title not in taken]
-    places = [(endpoint.title.partition(" ")[2], endpoint.title.partition(" ")[0], endpoint) for endpoint in added]
-    return replace(api, table=api.table.extended(places), endpoints=(*api.endpoints, *added))
+    added = tuple(endpoint for endpoint in guest.endpoints if endpoint.title not in taken)
+    table = api.table.extended(guest.table, lambda endpoint: endpoint.title not in taken)
+    return replace(api, table=table, endpoints=(*api.endpoints, *added))
 
 
 def _takes_rest(operation: Operation) -> bool:

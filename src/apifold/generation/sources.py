@@ -201,7 +201,7 @@ def _lossy(description: Description) -> Iterator[DescriptionError]:
         except CannotGenerate:
             continue
         back, _ = mapping.lower(mapping.lift(value))
-        lost = _difference(value, back)
+        lost = _difference(mapping.readable(value), back)
         if lost is not None and lost not in told:
             told.add(lost)
             yield description.places.error(

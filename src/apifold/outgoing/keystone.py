@@ -23,7 +23,8 @@ MARGIN_SECONDS = 60.0
 class Login:
     """As whom to come, and to which project.
 
-    `project` is an id or a name; `domain` the name, or `default`'s id, of the domain of user and project.
+    `project` is an id or a name, `fallback` another one where that is not there; `domain` the name of the domain of
+    user and project.
     """
 
     url: str
@@ -33,6 +34,7 @@ class Login:
     domain: str = "Default"
     region: str = ""
     interface: str = "public"
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +142,10 @@ def identity_url(url: str) -> str:
 
 def _scopes(login: Login) -> list[dict[str, Any] | None]:
     """The scopes to try: a project may be named by its id or by its name."""
-    if not login.project:
-        return [None]
-    return [
-        {"project": {"id": login.project}},
-        {"project": {"name": login.project, "domain": {"name": login.domain}}},
-    ]
+    domain = {"name": login.domain}
+    named = [project for project in dict.fromkeys((login.project, login.fallback)) if project]
+    scopes = [scope for name in named for scope in ({"id": name}, {"name": name, "domain": domain})]
+    return [{"project": scope} for scope in scopes] or [None]
 
 
 def _authentication(login: Login, scope: dict[str, Any] | None) -> dict[str, Any]:

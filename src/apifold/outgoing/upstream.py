@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import orjson
+import msgspec
 
 from apifold.errors import SettingsError
 from apifold.outgoing.client import Outgoing, Reply, Sending
@@ -88,7 +88,7 @@ class Upstream:
         """
         sent = {"Accept": "application/json", **(headers or {})}
         if json is not None:
-            body = orjson.dumps(json)
+            body = msgspec.json.encode(json)  # integers of any size
             sent.setdefault("Content-Type", "application/json")
         url = joined(await self.session.address(service), path)
         known = await self.session.headers()

@@ -6,14 +6,17 @@ handler) goes on in a coroutine from there.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from time import perf_counter
 
-from apifold.errors import Broken, Fault, MethodNotAllowed, NotFound
+from apifold.errors import Broken, Fault, MethodNotAllowed, NotFound, TooLarge
 from apifold.exchange import Exchange, Result
 from apifold.http import Request, Responding, Response, awaited
 from apifold.observe.events import Crashed, Observers, WouldRefuse
 from apifold.pipeline.endpoint import Api, Endpoint, Site
+
+MAX_JOINED_BYTES = 8 * 1024 * 1024
+"""Of a body that came in pieces and is wanted whole."""
 
 
 def handle(site: Site, request: Request, observers: Observers) -> Responding:
@@ -63,7 +66,18 @@ def _told(exchange: Exchange, response: Response, observers: Observers) -> Respo
 
 async def inside(exchange: Exchange, request: Request) -> Response:
     """The response to another request, on what the exchange's own began with."""
+    if request.pieces is not None and not takes_pieces(exchange.site, request):
+        request.body, request.pieces = await _joined(request.pieces), None
     return await awaited(handle(exchange.site, request, exchange.observers))
+
+
+async def _joined(pieces: AsyncIterator[bytes]) -> bytes:
+    body = bytearray()
+    async for piece in pieces:
+        body += piece
+        if len(body) > MAX_JOINED_BYTES:
+            raise TooLarge(f"A body may have {MAX_JOINED_BYTES} bytes.")
+    return bytes(body)
 
 
 def takes_pieces(site: Site, request: Request) -> bool:

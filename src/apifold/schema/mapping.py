@@ -72,6 +72,10 @@ class Mapping:
         """A value in the API's shape in the core's; read-only members stay behind, undescribed ones come along."""
         return self.node.lift(value)
 
+    def readable(self, value: Any) -> Any:
+        """A value in the API's shape without what is only written."""
+        return self.node.readable(value)
+
 
 def compile_mapping(schema: Schema, named: dict[str, Any]) -> Mapping | None:
     """The mapping that a schema declares, or None where nothing in it has a source.
@@ -90,7 +94,7 @@ def compile_mapping(schema: Schema, named: dict[str, Any]) -> Mapping | None:
 class Member:
     """One property: its name in the API, its place in the core."""
 
-    __slots__ = ("action", "default", "find", "name", "node", "path", "read_only", "required", "write_only")
+    __slots__ = ("absent", "action", "find", "name", "node", "path", "read_only", "required", "write_only")
 
     def __init__(self, name: str, schemas: list[Any], node: Node, named: dict[str, Any]) -> None:
         self.name = name
@@ -99,7 +103,7 @@ class Member:
         self.find = _finder(self.path)
         self.node: Node | None = node
         self.required = False
-        self.default = next((one["default"] for one in schemas if isinstance(one, dict) and "default" in one), MISSING)
+        self.absent = next((found for found in map(_absent_of, schemas) if found is not MISSING), MISSING)
         self.read_only = any(is_marked(schema, "readOnly", named) for schema in schemas)
         self.write_only = any(is_marked(schema, "writeOnly", named) for schema in schemas)
         named_action = next((name for name in map(_action_of, schemas) if name), "")
@@ -141,8 +145,8 @@ class Node:
                 continue
             found = member.find(value)
             if found is MISSING:
-                if member.default is not MISSING:
-                    shaped[name] = copied(member.default)
+                if member.absent is not MISSING:
+                    shaped[name] = copied(member.absent)
                 elif member.required:
                     missing.append(f"{pointer}/{escape(name)}")
                 continue
@@ -176,6 +180,19 @@ class Node:
                 lifted = child if member.node is None else member.node.lift(child)
                 _put(core, member.path, lifted if member.action is None else member.action.lift(lifted))
         return core
+
+    def readable(self, value: Any) -> Any:
+        if isinstance(value, list) and self.items is not None:
+            return [self.items.readable(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        kept = {}
+        for name, child in value.items():
+            member = self.members.get(name)
+            if member is None or not member.write_only:
+                node = self.values if member is None else member.node
+                kept[name] = child if node is None else node.readable(child)
+        return kept
 
     @staticmethod
     def _below(node: Node | None, value: Any, pointer: str, missing: list[str]) -> Any:
@@ -238,7 +255,7 @@ class _Compiler:
             node.members[name] = member
             if not member.path and member.node:
                 member.node.is_mapped = True  # it must not take everything that is there
-            node.is_mapped |= member.path != (name,) or member.action is not None
+            node.is_mapped |= any(map(source_of, below)) or member.action is not None
         items = [schema["items"] for schema in parts if isinstance(schema.get("items"), dict)]
         if items:
             node.items = self.node(items)
@@ -253,6 +270,13 @@ class _Compiler:
 def _action_of(schema: Any) -> str:
     keys = schema.get("x-apifold") if isinstance(schema, dict) else None
     return str((keys or {}).get("action", ""))
+
+
+def _absent_of(schema: Any) -> Any:
+    """What a member is where the core has none, as its schema says."""
+    if not isinstance(schema, dict):
+        return MISSING
+    return (schema.get("x-apifold") or {}).get("absent", schema.get("default", MISSING))
 
 
 def _finder(path: Path) -> Callable[[dict[str, Any]], Any]:

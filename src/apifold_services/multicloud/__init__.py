@@ -1,1 +1,1 @@
-"""Multi-cloud: one API in front of several clouds."""
+"""Multicloud: one API in front of many clouds, as ONAP's MultiCloud broker has it."""

@@ -1,0 +1,1 @@
+"""The application of old: identity, extensions and hosts, written by hand in Django."""
