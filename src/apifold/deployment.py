@@ -4,7 +4,7 @@ way to other services."""
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ class Deployment:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._opened: dict[str, Any] = {}
+        self._allowed: set[str] = set()
         self._closers: list[Callable[[], None]] = []
         self._stoppers: list[Callable[[], Awaitable[None]]] = []
         self._lock = RLock()
@@ -102,11 +103,16 @@ class Deployment:
             except ModuleNotFoundError:
                 raise MissingExtra("talking to other services", "upstream") from None
 
-            made = Outgoing((*self.settings.outgoing, *_hosts(self.settings)), self.settings.outgoing_ca)
+            hosts = _hosts((*_addresses(self.settings), *self._allowed))
+            made = Outgoing((*self.settings.outgoing, *hosts), self.settings.outgoing_ca)
             self.at_stop(made.close)
             return made
 
         return self.once("outgoing", opened)
+
+    def allow(self, *addresses: str) -> None:
+        """Let the addresses that a service's own settings name be called; said before anything is."""
+        self._allowed.update(addresses)
 
     def upstream(self, name: str) -> Any:
         """Another service by its name in the setting `upstreams`, an `apifold.outgoing.Upstream`.
@@ -187,9 +193,13 @@ class Deployment:
         return found
 
 
-def _hosts(settings: Settings) -> set[str]:
-    """The hosts that settings name themselves."""
-    addresses = [address for one in settings.upstreams.values() for address in (one.url, one.keystone)]
+def _addresses(settings: Settings) -> Iterator[str]:
+    """The addresses that settings name themselves."""
+    for upstream in settings.upstreams.values():
+        yield from (upstream.url, upstream.keystone)
     for api in settings.apis.values():
-        addresses += [api.implementation or "", api.shadow.to if api.shadow else ""]
+        yield from (api.implementation or "", api.shadow.to if api.shadow else "")
+
+
+def _hosts(addresses: Iterable[str]) -> set[str]:
     return {host for address in addresses if "://" in address and (host := urlsplit(address).hostname)}

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from apifold import Deployment
 from apifold.application import check
 from apifold.errors import SettingsError
 from apifold.http import Request, awaited
@@ -397,3 +398,13 @@ def test_settings_of_other_services_are_read_strictly(tmp_path, write, serve):
         {"APIFOLD_UPSTREAMS": '{"cloud": {"url": "http://x"}}', "APIFOLD_OUTGOING": "a.b,10.0.0.0/8"},
     )
     assert (both.upstreams["cloud"].url, both.outgoing) == ("http://x", ("a.b", "10.0.0.0/8"))
+
+
+def test_what_settings_name_may_be_called():
+    deployment = Deployment(Settings(upstreams={"cloud": UpstreamSettings(url="http://10.1.2.3/v1")}, outgoing=()))
+    deployment.allow("https://plugin.example.org:9000/api")
+    addresses = deployment.outgoing().addresses
+    for url in ("http://10.1.2.3/", "https://plugin.example.org/"):
+        addresses.check(url)
+    with pytest.raises(AddressRefused):
+        addresses.check("http://127.0.0.1/")

@@ -271,7 +271,7 @@ def test_tenants_and_the_project_header(broker, place):
     ("demand", "result"),
     [
         ({}, True),
-        ({"vCPU": 20, "Memory": 50, "Storage": 1000}, True),
+        ({"vCPU": 20, "Memory": 50, "Storage": 900}, True),
         ({"vCPU": "21"}, False),
         ({"Memory": 51.0}, False),
         ({"Storage": 1001}, False),

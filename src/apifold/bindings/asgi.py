@@ -13,7 +13,7 @@ from apifold.bindings.tasks import in_task
 from apifold.bindings.workplace import Workplace
 from apifold.deployment import Deployment
 from apifold.description import Operation
-from apifold.errors import Broken, DescriptionErrors
+from apifold.errors import Broken
 from apifold.exchange import Call, Exchange, Result
 from apifold.http import Response, response_headers_to_pass
 
@@ -33,9 +33,7 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
     try:
         application: Application = workplace.modules.attribute(str(option))
     except HandlerError as error:
-        raise DescriptionErrors(
-            [workplace.error(operation, str(error), error.remedy), *([error.cause] if error.cause else [])]
-        ) from None
+        raise workplace.unnamed(operation, error) from None
     hosted: Hosted = workplace.deployment.once(f"asgi {option}", lambda: Hosted(application, workplace.deployment))
     provides = workplace.provides
 

@@ -135,9 +135,7 @@ def _function(operation: Operation, option: Any, workplace: Workplace) -> Callab
     try:
         return workplace.modules.function(f"{handlers}.{name}" if handlers and "." not in name else name)
     except HandlerError as error:
-        raise DescriptionErrors(
-            [workplace.error(operation, str(error), error.remedy, below), *([error.cause] if error.cause else [])]
-        ) from None
+        raise workplace.unnamed(operation, error, below) from None
 
 
 def _plan(

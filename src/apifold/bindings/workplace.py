@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from apifold.bindings.modules import Modules
+from apifold.bindings.modules import HandlerError, Modules
 from apifold.deployment import Deployment
 from apifold.description import Description, Operation
 from apifold.errors import DescriptionError, DescriptionErrors
@@ -41,6 +41,11 @@ class Workplace:
     def refused(self, operation: Operation, message: str, remedy: str, below: str = "") -> DescriptionErrors:
         """The error to raise when an operation can't be bound, placed in its file."""
         return DescriptionErrors([self.error(operation, message, remedy, below)])
+
+    def unnamed(self, operation: Operation, error: HandlerError, below: str = "") -> DescriptionErrors:
+        """The errors to raise when code can't be had: where it is named, and where it fails itself."""
+        place = self.error(operation, str(error), error.remedy, below)
+        return DescriptionErrors([place, *([error.cause] if error.cause else [])])
 
     def error(self, operation: Operation, message: str, remedy: str, below: str = "") -> DescriptionError:
         """One such error; `below` is a pointer inside the operation."""

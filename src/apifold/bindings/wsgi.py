@@ -15,11 +15,13 @@ from wsgiref.headers import Headers
 from apifold.bindings.modules import HandlerError
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
-from apifold.errors import Broken, DescriptionErrors
+from apifold.errors import Broken
 from apifold.exchange import Call, Exchange, Result
 from apifold.http import Request, Response, response_headers_to_pass
 
 log = logging.getLogger("apifold.wsgi")
+
+_NOT_PASSED = frozenset(("content-type", "content-length", "transfer-encoding", "proxy"))
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
@@ -32,9 +34,7 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
     try:
         application: Application = workplace.modules.attribute(str(option))
     except HandlerError as error:
-        raise DescriptionErrors(
-            [workplace.error(operation, str(error), error.remedy), *([error.cause] if error.cause else [])]
-        ) from None
+        raise workplace.unnamed(operation, error) from None
     provides, threads = workplace.provides, workplace.threads
 
     async def call(exchange: Exchange) -> Result:
@@ -121,9 +121,5 @@ class _Calling(SimpleHandler):
 
 
 def _headers(request: Request) -> list[tuple[str, str]]:
-    # A name with an underscore could pass for another one; the length is the body's own.
-    return [
-        (name, value)
-        for name, value in request.headers.items()
-        if "_" not in name and name not in ("content-type", "content-length", "transfer-encoding")
-    ]
+    # A name with an underscore could pass for another one, and `Proxy` for a setting of the process.
+    return [(name, value) for name, value in request.headers.items() if "_" not in name and name not in _NOT_PASSED]

@@ -248,7 +248,7 @@ class _Compiler:
             call=self._call(bound) if self.implementation in ("native", "mock") else bound.call,
             writer=compile_writer(self.description, operation, self.responses, mode),
             shadow=self._shadow(bound),
-            streams=operation.extension.stream,
+            streams=operation.extension.stream and (self.implementation == "native" or "://" in self.implementation),
         )
 
     def _shadow(self, bound: _Bound) -> Shadow | None:

@@ -95,14 +95,9 @@ def _body_schema(operation: Operation, description: Description) -> Schema | Non
         return own
     beside = [one for one in description.operations if one.path == operation.path and one.method in ("PUT", "GET")]
     for one in sorted(beside, key=lambda one: one.method, reverse=True):
-        content = (
-            one.body.content
-            if one.body
-            else one.answers[str(one.success)].content
-            if str(one.success) in one.answers
-            else {}
-        )
-        if (schema := _json_schema(content)) is not None:
+        described = one.body or one.answers.get(str(one.success))
+        schema = _json_schema(described.content) if described else None
+        if schema is not None:
             return schema
     return None
 
@@ -110,19 +105,19 @@ def _body_schema(operation: Operation, description: Description) -> Schema | Non
 def _unreadable(description: Description) -> Iterator[DescriptionError]:
     for pointer, node in _every(description):
         keys = node.get(KEY) or {}
-        try:
-            parse_source(keys["source"]) if keys.get("source") else ()
-        except ValueError as error:
-            yield description.places.error(
-                f"{pointer}/x-apifold/source", str(error), "name members below the declaring object"
-            )
+        if keys.get("source"):
+            try:
+                parse_source(keys["source"])
+            except ValueError as error:
+                at = f"{pointer}/x-apifold/source"
+                yield description.places.error(at, str(error), "name members below the declaring object")
         if keys.get("action"):
             try:
                 compile_mapping({"properties": {"it": node}}, {})
             except (SettingsError, MissingExtra) as error:
                 yield description.places.error(f"{pointer}/x-apifold/action", str(error), "name one that is installed")
             except ValueError:
-                continue
+                continue  # told above
 
 
 def _misplaced(description: Description) -> Iterator[DescriptionError]:

@@ -25,6 +25,7 @@ LEGACY_PARTS = ("identity", "extensions", "hosts")
 def service(deployment: Deployment) -> Service:
     """The service as `apifold serve multicloud` starts it."""
     options = deployment.options("multicloud", Options)
+    deployment.allow(*options.plugins.values())
     clouds = Clouds(deployment, Vault(Path(options.key or deployment.directory() / "multicloud.key")))
 
     def inventory_of(any_deployment: Deployment) -> Inventory:

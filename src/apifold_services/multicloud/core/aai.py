@@ -25,6 +25,7 @@ class Aai:
     """
 
     def __init__(self, deployment: Deployment, options: Options) -> None:
+        deployment.allow(options.aai)
         self.deployment = deployment
         self.url = options.aai.rstrip("/")
         self.headers = {"Accept": "application/json", "X-FromAppId": "MultiCloud", "X-TransactionId": "9001"}
