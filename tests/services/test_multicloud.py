@@ -180,7 +180,7 @@ def test_ports_with_and_without_addresses(broker, place):
     assert (subnet.status, subnet.json["gatewayIp"]) == (201, "10.7.0.1")
     wish = {"name": f"port {place}", "networkId": net, "subnetId": subnet.json["id"], "ip": "10.7.0.9"}
     assert broker.post(f"{at}/ports", json=wish).json["ip"] == "10.7.0.9"
-    listed = {one["name"]: one.get("ip") for one in broker.get(f"{at}/ports").json["port" if False else "ports"]}
+    listed = {one["name"]: one.get("ip") for one in broker.get(f"{at}/ports").json["ports"]}
     assert (listed[f"bare {place}"], listed[f"port {place}"]) == (None, "10.7.0.9")
     assert broker.delete(f"{at}/networks/{net}").status == 409
 
@@ -656,6 +656,7 @@ def test_what_is_served_is_what_is_described(broker, generation):
         ("/{vimid}/{tenantid}/keys/{keyid}:", "/keys/{keyid}:", "is not below a cloud"),
         ("/{tenantid}/keys/", "/{tenantid}/networks/", "is also in"),
         ("    get: {", "    fetch: {", "`fetch` is not a key of a path"),
+        ("    parameters:\n", "    parameters: [1]\n    x-parameters:\n", "this can't be understood"),
     ],
 )
 def test_a_definition_with_a_mistake_leaves_the_others_alone(defined, before, after, message):

@@ -92,6 +92,9 @@ def _content(
             data = placement.expand(data, Path(source.name).name.partition(".")[0])
         except NotADescription as refused:
             raise DescriptionErrors(places.error(*problem) for problem in refused.problems) from None
+        except Exception as error:  # whatever it stumbles over, one file must not keep the others from being served
+            message = f"this can't be understood: {type(error).__name__}: {error}"
+            raise DescriptionErrors([places.error("", message, "hold it against a file that works")]) from None
     elif is_model(data):
         errors = check_model(data, places)
         if errors:

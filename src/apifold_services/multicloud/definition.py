@@ -1,19 +1,12 @@
-"""Definition files: a resource of a cloud, told in YAML as MultiCloud's deployments have it, made a Swagger document.
-
-One file is served by both generations: what stands below `/{vimid}` (or `/{vim}`) in it is below `/{cloud-owner}/
-{cloud-region-id}` in the newer one.
-"""
+"""Definition files: a resource of a cloud, told in YAML as MultiCloud has it, made a Swagger document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any
 
 from apifold import NotADescription
-
-Generation = Literal["v0", "v1"]
-GENERATIONS: tuple[Generation, ...] = ("v0", "v1")
 
 VERBS = {
     "get": ("get", True),
@@ -54,68 +47,22 @@ _LISTED = (
 Problem = tuple[str, str, str]
 
 
-def expand_definition(data: dict[str, Any], name: str, generation: Generation, base_path: str) -> dict[str, Any]:
-    """The Swagger 2.0 document that a definition file stands for; a Swagger document with `{vim}` in its paths, too.
+def document_of(data: dict[str, Any], name: str) -> dict[str, Any]:
+    """The Swagger 2.0 document that a definition stands for, its paths below `/{vimid}`.
 
     Args:
         name: of the file, without its ending.
-        base_path: of the API that it is a part of.
 
     Raises:
         NotADescription: something in it can't be understood; tells everything.
     """
-    if "swagger" in data:
-        return _placed(data, generation, base_path)
-    document = _Definition(data, name, base_path).document()
-    return _placed(document, generation, base_path)
-
-
-def _placed(document: dict[str, Any], generation: Generation, base_path: str) -> dict[str, Any]:
-    """The document with its paths as a generation has them; those of another generation left out."""
-    paths: dict[str, Any] = {}
-    for path, item in document["paths"].items():
-        if generation in item.get("x-generations", (generation,)):
-            kept = {key: value for key, value in item.items() if key != "x-generations"}
-            placed = {key: _told(value, generation) for key, value in kept.items() if key != "parameters"}
-            paths[_path(path, generation)] = {**placed, "parameters": _parameters(path, kept, generation)}
-    return {**document, "basePath": base_path, "paths": paths}
-
-
-def _path(path: str, generation: Generation) -> str:
-    if generation == "v0":
-        return path.replace("/{vim}", "/{vimid}", 1)
-    return path.replace("/{vim}", "/{cloud-owner}/{cloud-region-id}", 1).replace(
-        "/{vimid}", "/{cloud-owner}/{cloud-region-id}", 1
-    )
-
-
-def _told(operation: Any, generation: Generation) -> Any:
-    """An operation whose answers tell the cloud again, as a generation names it."""
-    binding = ((operation.get("x-apifold") or {}).get("binding") if isinstance(operation, dict) else None) or {}
-    option = binding.get("upstream") if isinstance(binding, dict) else None
-    if not option or "add" not in option:
-        return operation
-    vim = "{vimid}" if generation == "v0" else "{cloud-owner}_{cloud-region-id}"
-    add = {key: vim if value == "{vim}" else value for key, value in option["add"].items()}
-    if generation == "v1":
-        add |= {"cloud-owner": "{cloud-owner}", "cloud-region-id": "{cloud-region-id}"}
-    told = {**operation["x-apifold"], "binding": {"upstream": {**option, "add": add}}}
-    return {**operation, "x-apifold": told}
-
-
-def _parameters(path: str, item: dict[str, Any], generation: Generation) -> list[dict[str, Any]]:
-    others = [one for one in item.get("parameters") or () if one.get("name") not in ("vim", "vimid")]
-    if not path.startswith(("/{vim}", "/{vimid}")):
-        return others
-    names = ("vimid",) if generation == "v0" else ("cloud-owner", "cloud-region-id")
-    return [{"name": name, "in": "path", "type": "string", "required": True} for name in names] + others
+    return _Definition(data, name).document()
 
 
 class _Definition:
-    def __init__(self, data: dict[str, Any], name: str, base_path: str) -> None:
+    def __init__(self, data: dict[str, Any], name: str) -> None:
         self.data = data
         self.name = name
-        self.base_path = base_path
         self.problems: list[Problem] = []
         definitions = data.get("definitions")
         self.resources: dict[str, Any] = definitions if isinstance(definitions, dict) else {}
@@ -139,7 +86,6 @@ class _Definition:
         return {
             "swagger": "2.0",
             "info": {**info, "version": str(info["version"])},
-            "basePath": self.base_path,
             "consumes": ["application/json"],
             "x-apifold": {"handlers": "apifold_services.multicloud.plugin", "unknown": "reject"},
             "paths": made,
@@ -284,9 +230,9 @@ class _Definition:
             name = _source(about, "name", about.get("vim_resource", ""))
             if name and about.get("plural_vim_resource"):
                 option["existing"] = {"by": name, "list": about["plural_vim_resource"], "add": {"returnCode": 0}}
-                listed = (item.get("get_all") or {}).get("vim_path", "")
-                if listed:
-                    option["existing"]["path"] = f"/{listed.strip('/').partition('/')[2]}"
+                listed = item.get("get_all")
+                if isinstance(listed, dict) and "vim_path" in listed:
+                    option["existing"]["path"] = f"/{listed['vim_path'].strip('/').partition('/')[2]}"
         elif verb in ("get", "put", "patch"):
             option["add"]["returnCode"] = 0
         elif verb == "delete":
@@ -298,9 +244,7 @@ class _Definition:
             return {"description": "Done"}
         one = {"$ref": f"#/definitions/{resource}"}
         about = self.resources[resource]
-        place = {
-            name: {"type": "string"} for name in ("vimName", "vimId", "tenantId", "cloud-owner", "cloud-region-id")
-        }
+        place = {name: {"type": "string"} for name in PLACE}
         if verb == "get_all":
             plural = about.get("plural") or about.get("plural_vim_resource") or f"{resource}s"
             items = {

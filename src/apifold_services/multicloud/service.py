@@ -12,7 +12,7 @@ from apifold_services.multicloud.core.connections import Connections
 from apifold_services.multicloud.core.providers import Providers
 from apifold_services.multicloud.core.registration import Registration
 from apifold_services.multicloud.core.vault import Vault
-from apifold_services.multicloud.definition import GENERATIONS, expand_definition
+from apifold_services.multicloud.generation import GENERATIONS, expand
 from apifold_services.multicloud.options import Options
 from apifold_services.multicloud.plugin import provided
 
@@ -67,5 +67,4 @@ def _parts(definitions: Path) -> Iterator[Parts]:
             ("multicloud-vio", definitions),
         ):
             place = f"/api/{api}/{generation}"
-            expand = partial(expand_definition, generation=generation, base_path=place)
-            yield Parts(f"{api}-{generation}", directory, expand)
+            yield Parts(f"{api}-{generation}", directory, partial(expand, generation=generation, base_path=place))
