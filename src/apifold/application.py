@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 from collections import Counter
@@ -24,7 +25,7 @@ from apifold.bindings import Modules
 from apifold.compare import Evidence, Recording, Shadowing
 from apifold.deployment import Deployment
 from apifold.description import Description, ParsedFiles, Placement, Sources, load
-from apifold.errors import DescriptionError, DescriptionErrors
+from apifold.errors import DescriptionError, DescriptionErrors, SettingsError
 from apifold.generation import Builder, Generation, Loaded, Target, targets_of
 from apifold.generation.compile import Grounds, Tools, compile_api
 from apifold.generation.kept import KeptFiles
@@ -41,6 +42,10 @@ from apifold.pipeline.endpoint import Api
 from apifold.reference.documents import Document
 from apifold.reference.pages import CatalogueEntry
 from apifold.settings import ApiSettings, Settings
+
+log = logging.getLogger("apifold.server")
+
+SHADOW_THREADS = 2
 
 FLUSH_SECONDS = 1.0
 """How often a worker writes what it counted and serves, for the others."""
@@ -80,7 +85,12 @@ class Application:
             SettingsError: something is none of these.
         """
         deployment = Deployment(settings)
-        return cls(deployment, targets_of(tuple(names), deployment))
+        targets = targets_of(tuple(names), deployment)
+        known = {target.service.name for target in targets if target.service}
+        known.update(extension_points.names("apifold.services"))
+        for name in settings.services.keys() - known:
+            raise SettingsError(f"services: there is no service {name!r}; there are: {', '.join(sorted(known))}")
+        return cls(deployment, targets)
 
     @property
     def jobs(self) -> dict[str, JobKind]:
@@ -104,6 +114,7 @@ class Application:
             took = perf_counter() - began
             if not self.settings.quarantine and not self.crew.has_said("started"):
                 self._refuse_errors(generation)
+            self._tell_unknown_apis(generation)
             self._counters = Counters(self.crew.counts_file())
             self._shadowing = self._shadows()
             watching = [one for one in (self.access_log, self._shadowing) if one is not None]
@@ -141,6 +152,7 @@ class Application:
         """Close threads, services and what the deployment has open."""
         if self._threads:
             self._threads.shutdown(wait=True, cancel_futures=True)
+            self._shadow_threads.shutdown(wait=False, cancel_futures=True)
         for target in self.targets:
             if target.service and target.service.close:
                 target.service.close()
@@ -178,7 +190,8 @@ class Application:
         """What compiling APIs needs; made once in a process."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self.settings.threads, "apifold")
-        return Tools(self.deployment, cache(self.method), self._threads)
+            self._shadow_threads = ThreadPoolExecutor(SHADOW_THREADS, "apifold-shadow")
+        return Tools(self.deployment, cache(self.method), self._threads, self._shadow_threads)
 
     # The system's own handlers ask the rest: `reference.system.Status`.
 
@@ -241,6 +254,13 @@ class Application:
         refused = [error for path, errors in generation.errors.items() if path not in served for error in errors]
         if refused:
             raise DescriptionErrors(refused)
+
+    def _tell_unknown_apis(self, generation: Generation) -> None:
+        """Settings of an API that is not there may be meant for one that is."""
+        there = {one.api.name for one in generation.loaded}
+        off = {name for name, api in self.settings.apis.items() if not api.enabled}
+        for name in self.settings.apis.keys() - there - off:
+            log.warning("apis: there is no API %r; there are: %s", name, ", ".join(sorted(there)))
 
     def _beside(self, description: Description, api: Api) -> Sequence[Api]:
         status = self._status(description, api)

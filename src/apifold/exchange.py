@@ -64,6 +64,8 @@ class Exchange(msgspec.Struct, eq=False):
         media: the media type to answer in, "" where none is described.
         caller: who is asking.
         arguments: checked and coerced, by the names a handler takes; the body under `body`.
+        called: whether the binding was asked: nothing had kept the request from it.
+        is_shadow: whether it is a copy, for comparing: it must change nothing that its original did not.
         expected: the ETag that the client, or a patch, takes the thing to have; "" where nobody said.
     """
 
@@ -77,6 +79,8 @@ class Exchange(msgspec.Struct, eq=False):
     media: str = ""
     caller: Caller = NOBODY
     arguments: dict[str, Any] = {}  # a struct makes a new one for each
+    called: bool = False
+    is_shadow: bool = False
     expected: str = ""
 
 

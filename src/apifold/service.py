@@ -55,6 +55,7 @@ class Service:
         jobs: the kinds of long work that it does, by name.
         parts: directories of files that add to its APIs.
         implementations: who answers an API, or a part of one, by its name, where the deployment says nothing.
+        named: implementations by names that settings may use for them.
         close: called when the process stops.
     """
 
@@ -65,4 +66,5 @@ class Service:
     jobs: Mapping[str, JobKind] = field(default_factory=dict)
     parts: tuple[Parts, ...] = ()
     implementations: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict)
     close: Callable[[], None] | None = None

@@ -257,22 +257,35 @@ def _from_file(file: Path) -> dict[str, Any]:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """`APIFOLD_X` for every setting X; lists are separated by commas, mappings are JSON."""
     found: dict[str, Any] = {}
+    services: dict[str, dict[str, Any]] = {}
     fields = {field.encode_name: field for field in msgspec.structs.fields(Settings)}
     for key, text in environment.items():
         if not key.startswith("APIFOLD_"):
             continue
         name = key.removeprefix("APIFOLD_").lower()
-        service, _, rest = name.partition("_")
-        if name not in fields and rest and service in extension_points.names("apifold.services"):
-            found.setdefault("services", {}).setdefault(service, {})[rest] = text
+        if name in fields:
+            found[name] = _value(key, text, fields[name])
             continue
-        if name not in fields:
+        service = next((one for one in _services() if name.startswith(f"{one.replace('-', '_')}_")), "")
+        if not service:
             raise SettingsError(f"environment variable {key}: there is no setting {name!r}")
-        default = fields[name].default
-        if isinstance(default, tuple):
-            found[name] = tuple(part.strip() for part in text.split(",") if part.strip())
-        elif fields[name].default_factory is dict:
-            found[name] = {**msgspec.json.decode(text), **found.get(name, {})}
-        else:
-            found[name] = text
-    return found
+        services.setdefault(service, {})[name[len(service) + 1 :]] = _mapping(key, text) if text[:1] == "{" else text
+    return _over(found, {"services": services}) if services else found
+
+
+def _services() -> tuple[str, ...]:
+    """Installed services, the longest name first."""
+    return tuple(sorted(extension_points.names("apifold.services"), key=len, reverse=True))
+
+
+def _value(key: str, text: str, field: Any) -> Any:
+    if isinstance(field.default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return _mapping(key, text) if field.default_factory is dict else text
+
+
+def _mapping(key: str, text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"environment variable {key}: this is no JSON object: {error}") from None

@@ -223,7 +223,7 @@ CASES = {
     ),
     "a path that another API hides": api(
         f"paths:\n  /y/x: {{get: {{{MOCK}, {OK}}}}}\n",
-        ("1", "hidden by"),
+        ("5", "hidden by"),
         other_yaml=f'openapi: 3.1.0\ninfo: {{title: T, version: "1"}}\nservers: [{{url: /t/y}}]\npaths: {{/z: {{get: {{{MOCK}, {OK}}}}}}}\n',
     ),
     "an operation without a rule": one(

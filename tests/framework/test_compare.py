@@ -85,6 +85,7 @@ def test_evidence_is_summed_over_processes_and_a_difference_counts_for_all(tmp_p
         monkeypatch.setattr("apifold.compare.evidence.os.getpid", lambda: pid)
         return evidence
 
+    monkeypatch.setattr("apifold.compare.evidence._is_in_use", lambda file: file.name.startswith("9"))
     for pid, times in ((1, 3), (2, 4)):
         one = process(pid)
         for _ in range(times):
@@ -104,8 +105,9 @@ def test_evidence_is_summed_over_processes_and_a_difference_counts_for_all(tmp_p
     assert process(3).alike("shop", "native another") == 0
     counts = process(3).shown()["shop"]["operations"]["list"]
     assert (counts["compared"], counts["different"], counts["places"]) == (10, 1, {"body /items/*/price value": 1})
+    (tmp_path / "99-running.json").write_text("{}")
     Evidence(tmp_path).fold()
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["past.json"]
+    assert sorted(file.name for file in tmp_path.glob("*.json")) == ["99-running.json", "past.json"]
     assert Evidence(tmp_path).shown()["shop"]["operations"]["list"]["compared"] == 10
 
 
@@ -227,6 +229,20 @@ def test_what_changes_something_is_copied_only_where_that_is_allowed(shop):
     client.put("/items/a", json={})
     settle(client)
     assert asked() == ["PUT a"]
+
+
+def test_who_is_refused_does_not_come_in_by_the_shadow(write, serve, tmp_path):
+    folder = write(shop_yaml=API, shop_native_py=NATIVE, shop_other_py=OTHER)
+    (tmp_path / "tokens.yaml").write_text("- {token: t, user: u, roles: [admin]}\n")
+    api = ApiSettings(shadow=shadow(unsafe=("write",)))
+    client = serve(folder / "shop.yaml", apis={"shop": api}, auth="tokens", tokens=str(tmp_path / "tokens.yaml"))
+    assert client.put("/items/a", json={}).status == 401
+    assert client.get("/items/a").status == 401
+    token = {"Authorization": "Bearer t"}
+    assert client.put("/items/a", body=b"{", headers={**token, "Content-Type": "application/json"}).status == 400
+    settle(client)
+    assert asked() == []
+    assert client.get("/-/shadow", headers=token).json["apis"] == {}
 
 
 def test_only_a_share_is_compared_and_never_what_comes_in_pieces(shop):

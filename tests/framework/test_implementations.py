@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import textwrap
 
@@ -294,6 +295,22 @@ async def asgi_alive(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": b'{"name": "l", "cpus": 1}'})
 
+def halfway(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    yield b'{"name": '
+    raise ConnectionResetError("the database is gone")
+
+def told(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    import json
+    told = {key: environ[key] for key in ("wsgi.url_scheme", "SERVER_NAME", "SERVER_PORT", "CONTENT_LENGTH")}
+    told["proxy"] = environ.get("HTTP_PROXY")
+    return [json.dumps(told).encode()]
+
+async def asgi_halfway(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    raise RuntimeError("half way")
+
 async def asgi_dead(scope, receive, send):
     if scope["type"] == "lifespan":
         await receive()
@@ -313,17 +330,20 @@ async def asgi_dead(scope, receive, send):
         ("asgi:hosts_odd:asgi_plain", 200, "p"),
         ("asgi:hosts_odd:asgi_alive", 200, "l"),
         ("asgi:hosts_odd:asgi_dead", 500, None),
+        ("asgi:hosts_odd:asgi_halfway", 500, None),
+        ("wsgi:hosts_odd:halfway", 500, None),
     ],
 )
 def test_applications_of_every_habit_are_understood(hosts, write, implementation, status, name):
     write(hosts_odd_py=ODD)
     client = hosts(implementation)
-    answer = client.get("/v1/hosts/a")
-    assert answer.status == status
+    for _ in range(2):
+        answer = client.get("/v1/hosts/a")
+        assert answer.status == status
     if name:
         assert answer.json == {"name": name, "cpus": 1}
     if implementation.endswith("closing"):
-        assert sys.modules["hosts_odd"].closed == [True]
+        assert sys.modules["hosts_odd"].closed == [True, True]
     if implementation.endswith("written"):
         assert answer.headers["set-cookie"] == "a=1, b=2"
     if implementation.endswith("alive"):
@@ -345,6 +365,42 @@ def test_an_implementation_that_is_not_there_is_told(write, implementation, mess
     folder = write(**FILES)
     errors = check((str(folder / "hosts.yaml"),), Settings(apis={"hosts": ApiSettings(implementation=implementation)}))
     assert any(message in str(error) for error in errors), errors
+
+
+def test_a_wsgi_environment_tells_the_truth_and_nothing_else(hosts, write):
+    write(hosts_odd_py=ODD)
+    client = hosts("wsgi:hosts_odd:told")
+    told = client.get("/v1/hosts/a", headers={"Proxy": "http://evil", "Host": "h:99999"}).json
+    assert told == {
+        "wsgi.url_scheme": "http",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "CONTENT_LENGTH": "0",
+        "proxy": None,
+    }
+
+    async def secure():
+        from apifold.http import Request, awaited
+
+        headers = {"host": "h:8443", "authorization": "Bearer admin-token"}
+        response = await awaited(client.application.answer(Request("GET", "/v1/hosts/a", "", headers, scheme="https")))
+        return json.loads(response.body)
+
+    told = client.loop.run_until_complete(secure())
+    assert (told["wsgi.url_scheme"], told["SERVER_NAME"], told["SERVER_PORT"]) == ("https", "h", "8443")
+
+
+@pytest.mark.parametrize("path", ["/v1/hosts/..", "/v1/hosts/%2e%2e", "/v1/hosts/a%2f..%2f..%2fadmin"])
+def test_another_server_is_not_asked_for_what_is_not_described(hosts, other, path):
+    assert hosts(other.url).get(path).status == 404
+    assert other.asked == []
+
+
+def test_another_server_s_answers_are_held_against_the_description(hosts, other):
+    other.on("GET /v1/hosts/a", {"name": "a", "cpus": "many"})
+    assert hosts(other.url, validation=ValidationModes(response="reject")).get("/v1/hosts/a").status == 500
+    other.on("GET /v1/hosts/a", b"[" + b"1," * 900_000 + b"1]")
+    assert len(hosts(other.url).get("/v1/hosts/a").body) == 1_800_003
 
 
 def test_a_description_may_not_bring_an_application_from_elsewhere(write):

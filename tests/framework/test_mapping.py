@@ -113,6 +113,26 @@ def test_a_schema_that_contains_itself_is_mapped_to_any_depth():
     assert mapping.lift(shape) == core
 
 
+def test_what_is_required_of_one_alternative_is_not_required_of_all():
+    schema = {
+        "properties": {"a": {"x-apifold": {"source": "A"}}, "b": {"x-apifold": {"source": "B"}}},
+        "oneOf": [{"required": ["a"]}, {"required": ["b"]}],
+    }
+    assert compile_mapping(schema, {}).lower({"A": 1}) == ({"a": 1}, [])
+
+
+def test_values_of_any_name_are_mapped_beside_members():
+    value = {"type": "object", "properties": {"x": {"x-apifold": {"source": "y"}}}}
+    mapping = compile_mapping({"properties": {"a": {"x-apifold": {"source": "A"}}}, "additionalProperties": value}, {})
+    assert mapping.lower({"A": 1, "more": {"y": 2}})[0] == {"a": 1, "more": {"x": 2}}
+    assert mapping.lift({"a": 1, "more": {"x": 2}}) == {"A": 1, "more": {"y": 2}}
+
+
+def test_a_read_only_member_can_t_be_written_by_its_inner_name():
+    schema = {"properties": {"status": {"readOnly": True, "x-apifold": {"source": "core_status"}}}}
+    assert compile_mapping(schema, {}).lift({"core_status": "evil", "status": "x", "other": 1}) == {"other": 1}
+
+
 def test_without_a_source_there_is_nothing_to_do():
     assert compile_mapping({"properties": {"a": {"type": "string"}}}, {}) is None
 
@@ -224,7 +244,7 @@ CORE_SCHEMA = (
         (
             "a: {type: string, x-apifold: {source: x}}\n        b: {type: string, x-apifold: {source: x.y}}",
             "",
-            "gets lost",
+            "one inside the other",
         ),
     ],
 )

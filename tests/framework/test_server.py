@@ -31,6 +31,16 @@ async def answer(request: Request) -> Response:
         except Malformed as fault:
             return Response(400, fault.detail.encode())
         return Response(200, json.dumps([len(sizes), sum(sizes)]).encode())
+    if name == "pieces-late":
+        await asyncio.sleep(0.5)
+        with suppress(Malformed):
+            return Response(200, str(sum([len(piece) async for piece in request.chunks()])).encode())
+        return Response(400, b"broke off")
+    if name == "pieces-unread":
+        await asyncio.sleep(0.1)
+        return Response(200, b"unread")
+    if name == "bodiless":
+        return Response(204, pieces(2))
     if name == "pieces-refused":
         return Response(401, b"no")
     if name == "sleep":
@@ -477,3 +487,44 @@ def test_a_body_in_pieces_waits_for_the_answers_before_it():
         b"GET /sleep HTTP/1.1\r\nHost: h\r\n\r\n" + post("/pieces", 70_000, "Connection: close\r\n") + bytes(70_000)
     )
     assert statuses(raw) == [200, 200]
+
+
+def test_a_trailer_is_no_header_of_anybody():
+    chunked = b"POST /pieces HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    evil = b"0\r\nAuthorization: Bearer evil\r\nX-Evil: 1\r\n\r\n"
+    for first in (chunked, chunked.replace(b"/pieces", b"/echo")):
+        raw, _ = talk(first + b"3\r\nabc\r\n" + evil, GET % LAST, pause=0.05)
+        assert statuses(raw) == [200, 200]
+        assert b"evil" not in raw
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_what_has_no_body_has_none_however_it_is_made(method):
+    raw, _ = talk(method + b" /bodiless HTTP/1.1\r\nHost: h\r\n\r\n" + GET % LAST)
+    assert statuses(raw) == [204, 200]
+    assert b"piece" not in raw
+    assert b"Transfer-Encoding" not in raw
+
+
+def test_an_upload_that_stalls_while_nobody_reads_is_told_later():
+    raw, closed = talk(post("/pieces-late", LARGE), b"some")
+    assert (statuses(raw), closed) == ([400], True)
+    raw, closed = talk(post("/pieces-late", LARGE), b"some", half_close=True)
+    assert (statuses(raw), closed) == ([400], True)
+
+
+def test_an_upload_that_nobody_reads_does_not_stop_the_connection():
+    just_full = 256 * 1024 + 6  # the last piece is the one that is too many
+    raw, _ = talk(post("/pieces-unread", just_full), bytes(just_full), GET % LAST, pause=0.05)
+    assert statuses(raw) == [200, 200]
+
+
+def test_who_still_sends_gets_to_read_the_answer():
+    raw, closed = talk(post("/pieces-unread", LARGE), bytes(LARGE))
+    assert (statuses(raw), closed) == ([200], True)
+
+
+def test_nothing_is_done_behind_an_answer_that_closes():
+    early = post("/pieces-refused", LARGE)
+    raw, closed = talk(early + GET % LAST)
+    assert (statuses(raw), closed) == ([401], True)

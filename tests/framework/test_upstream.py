@@ -352,6 +352,59 @@ def test_a_catalogue_without_the_service_is_told(write, serve, other, catalogued
     assert "no 'network' service" in catalogued.get("/nets/n1").json["detail"]
 
 
+def test_another_project_is_only_tried_where_the_first_is_refused(catalogued, other):
+    other.on("POST /identity/v3/auth/tokens", Told(503, {"error": {"message": "later"}}))
+    assert catalogued.get("/nets/n1").status == 503
+    assert len(other.asked) == 1
+
+
+def test_a_body_that_is_gone_is_not_sent_again_empty(clouds, other, monkeypatch):
+    other.on("PUT /files/big", Told(401), Told(204))
+
+    async def renew(self, headers):
+        return True
+
+    monkeypatch.setattr("apifold.outgoing.upstream.FixedSession.renew", renew)
+
+    async def put(pieces):
+        headers = {"host": "h", "content-type": "application/octet-stream", "content-length": "100"}
+        request = Request("PUT", "/files/big", "", headers, b"" if pieces else b"x")
+        if pieces:
+            request.pieces = one_piece()
+        return (await awaited(clouds.application.answer(request))).status
+
+    async def one_piece():
+        yield b"x" * 100
+
+    assert clouds.loop.run_until_complete(put(True)) == 503
+    assert len(other.asked) == 1
+    other.on("PUT /files/big", Told(401), Told(204))
+    assert clouds.loop.run_until_complete(put(False)) == 204
+    assert [len(asked.body) for asked in other.asked] == [100, 1, 1]
+
+
+def test_an_id_that_looks_like_a_version_is_an_id(write, serve, other):
+    client = serve(
+        write(networks_yaml=NETWORKS.replace("path: /v2.0/networks", "path: /")),
+        upstreams={"cloud": UpstreamSettings(url=f"{other.url}/v1")},
+    )
+    other.on("GET /v1//v1", {"network": WIRE})
+    assert client.get("/nets/v1").status == 200
+
+
+def test_answers_that_nobody_reads_let_their_connections_go(clouds, other):
+    other.on("GET /files/big", Told(body=bytes(5_000_000)))
+
+    async def ask():
+        for _ in range(3):
+            response = await awaited(clouds.application.answer(Request("GET", "/files/big", "", {"host": "h"})))
+            await response.body.aclose()
+        outgoing = clouds.application.deployment.outgoing()
+        return len(outgoing._session.connector._acquired)
+
+    assert clouds.loop.run_until_complete(ask()) == 0
+
+
 @pytest.mark.parametrize(
     ("allowed", "url", "fine"),
     [
@@ -367,6 +420,11 @@ def test_a_catalogue_without_the_service_is_told(write, serve, other, catalogued
         (("127.0.0.0/8",), "http://[bad/", False),
         (("127.0.0.0/8",), "http://localhost/", True),
         (("10.0.0.0/8",), "http://localhost/", False),
+        (("10.0.0.0/8",), "http://127.1/", False),
+        (("10.0.0.0/8",), "http://2130706433/", False),
+        (("10.0.0.0/8",), "http://0x7f.1/", False),
+        (("10.0.0.0/8",), "http://0177.0.0.1/", False),
+        (("10.0.0.0/8",), "http://①②⑦.0.0.1/", False),
         (("localhost",), "http://localhost/", True),
         (("*.localdomain",), "http://localhost/", False),
     ],

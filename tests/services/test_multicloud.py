@@ -344,16 +344,25 @@ def test_a_cloud_that_is_not_there_or_not_reached(broker, place, generation):
     assert broker.get(f"{dead}/{TENANT}/networks").status == 502
 
 
-def test_addresses_that_are_not_allowed_are_not_called(broker, place):
-    body = {**CLOUD, "service-url": "http://169.254.169.254/latest"}
-    broker.put(f"/api/multicloud-clouds/v1/clouds/{OWNER}/evil", json=body)
-    answer = broker.get(f"{place.replace(REGION, 'evil')}/{TENANT}/networks")
-    assert (answer.status, "may not be called" in answer.json["error"]) == (403, True)
+@pytest.mark.parametrize(
+    ("change", "status", "told"),
+    [
+        ({"service-url": "http://169.254.169.254/latest"}, 422, "may not be called"),
+        ({"service-url": "http://user:secret@127.0.0.1/v3"}, 400, "service-url"),
+        ({"service-url": "ftp://127.0.0.1/v3"}, 400, "service-url"),
+        ({"cloud-type": "openstackk"}, 422, "supported are: openstack, vmware"),
+        ({"service-url": "http://nowhere.example.org/v3"}, 201, ""),
+    ],
+)
+def test_what_can_t_work_is_not_registered(broker, change, status, told):
+    body = {**CLOUD, "service-url": "http://127.0.0.1/v3", **change}
+    answer = broker.put(f"/api/multicloud-clouds/v1/clouds/{OWNER}/odd", json=body)
+    assert (answer.status, told in answer.text) == (status, True)
 
 
-def test_an_unknown_type_of_cloud_and_plug_ins_elsewhere(tmp_path, cloud, other):
+def test_plug_ins_elsewhere(tmp_path, cloud, other):
     with served(tmp_path, cloud, web_framework="pecan", plugins={"vio": other.url}) as broker:
-        for name, kind, version in (("Odd", "odd", ""), ("Far", "vmware", "4.0")):
+        for name, kind, version in (("Far", "vmware", "4.0"),):
             body = {
                 **CLOUD,
                 "cloud-type": kind,
@@ -361,8 +370,6 @@ def test_an_unknown_type_of_cloud_and_plug_ins_elsewhere(tmp_path, cloud, other)
                 "service-url": f"{cloud.url}/identity/v3",
             }
             assert broker.put(f"/api/multicloud-clouds/v1/clouds/{name}/r", json=body).status == 201
-        answer = broker.get(f"/api/multicloud/v0/Odd_r/{TENANT}/networks")
-        assert (answer.status, answer.json) == (404, {"error": "Not support VIM type: odd."})
         other.on("POST /api/multicloud-vio/v0/Far_r/t/multicloud", Told(409, {"error": "there"}, {"X-Own": "1"}))
         sent = broker.post(
             "/api/multicloud/v0/Far_r/t/multicloud?a=multicloud",
@@ -531,7 +538,7 @@ def test_both_frameworks_answer_the_same(framework, generation):
 def test_the_comparison_of_both_shows_no_undeclared_difference(tmp_path, cloud):
     from apifold.settings import ApiSettings, ShadowSettings
 
-    shadow = ApiSettings(shadow=ShadowSettings(to="native", noise=("times", "ids")))
+    shadow = ApiSettings(shadow=ShadowSettings(to="pecan", noise=("times", "ids")))
     apis = {f"multicloud-vio-{name}": shadow for name in ("v0", "v1")}
     options = {"multicloud": {"web_framework": "django"}}
     with client("multicloud", state=str(tmp_path / "state"), services=options, apis=apis) as talker:
@@ -556,6 +563,10 @@ def test_the_comparison_of_both_shows_no_undeclared_difference(tmp_path, cloud):
 def test_another_web_framework_is_refused_with_those_that_are_there(tmp_path):
     with pytest.raises(SettingsError, match=r"web_framework.*its settings are: web_framework, definitions"):
         served(tmp_path, web_framework="flask")
+    with pytest.raises(SettingsError, match="there is no folder /nope"):
+        served(tmp_path, definitions="/nope")
+    with pytest.raises(SettingsError, match="there is no service 'multiclod'"):
+        client("multicloud", services={"multiclod": {}})
 
 
 # Definition files
@@ -607,10 +618,7 @@ def test_a_definition_comes_and_goes_with_its_part_of_the_document(defined, gene
     assert talker.get(at).status == 404
     (folder / "keys.yaml").write_text(ROUTERS)
     assert rebuild(talker).all_errors == ()
-    keys = talker.get(at)
-    assert keys.status == 400  # the tenant is no UUID with dashes, as the definition wants it
-    (folder / "keys.yaml").write_text(ROUTERS.replace("format: uuid, ", ""))
-    rebuild(talker)
+    assert talker.get(at.replace(TENANT, "demo")).status == 400  # the definition wants a UUID
     assert talker.get(at).json["keys"][0] == {"name": "nova-conductor", "zone": "internal", "none": True}
     described = talker.get(document).json
     assert described["swagger"] == "2.0"
@@ -656,16 +664,84 @@ def test_what_is_served_is_what_is_described(broker, generation):
         ("/{vimid}/{tenantid}/keys/{keyid}:", "/keys/{keyid}:", "is not below a cloud"),
         ("/{tenantid}/keys/", "/{tenantid}/networks/", "is also in"),
         ("    get: {", "    fetch: {", "`fetch` is not a key of a path"),
+        (ROUTERS, "", "this adds no operation: it holds nothing"),
         ("    parameters:\n", "    parameters: [1]\n    x-parameters:\n", "this can't be understood"),
     ],
 )
 def test_a_definition_with_a_mistake_leaves_the_others_alone(defined, before, after, message):
     talker, folder = defined
-    (folder / "keys.yaml").write_text(ROUTERS.replace("format: uuid, ", "").replace(before, after))
+    (folder / "keys.yaml").write_text(ROUTERS.replace(before, after))
     errors = rebuild(talker).all_errors
     told = [error for error in errors if error.file.endswith("keys.yaml")]
     assert any(message in str(error) for error in told), errors
     assert talker.get(f"/api/multicloud/v0/{PLACES['v0']}/{TENANT}/networks").status == 200
+
+
+def test_an_edited_definition_that_collides_goes_on_as_it_was(defined):
+    talker, folder = defined
+    at = f"/api/multicloud/v0/{PLACES['v0']}/{TENANT}"
+    (folder / "keys.yaml").write_text(ROUTERS)
+    rebuild(talker)
+    for broken in (ROUTERS.replace("/keys/{keyid}", "/networks/{networkid}"), "paths: ["):
+        (folder / "keys.yaml").write_text(broken)
+        assert rebuild(talker).all_errors
+        assert [talker.get(f"{at}/{name}").status for name in ("networks", "keys")] == [200, 200]
+
+
+def test_a_definition_in_the_style_of_old(defined, cloud):
+    talker, folder = defined
+    (folder / "ports.yaml").write_text(
+        """
+info: {version: 1.0.0, title: MultiVIM, description: ports, termsOfService: x}
+schemes: [http, https]
+produces: [application/json]
+paths:
+  /{vimid}/{tenantid}/ports/{portid}:
+    parameters:
+      - {type: string, name: vimid, in: path}
+      - {type: string, format: uuid, name: tenantid, in: path}
+      - {type: string, format: uuid, name: portid, in: path, required: true}
+    get:
+      produces: [application/json]
+      responses: {"200": {schema: {$ref: '#/definitions/port'}}}
+    get_all:
+      produces: [application/json]
+      responses: {"200": {schema: {type: array, items: {$ref: '#/definitions/port'}}}}
+    post:
+      produces: [application/json]
+      responses: {"200": {schema: {$ref: '#/definitions/port'}}}
+    delete:
+      responses: "204"
+    vim_path: "/network/v2.0/ports"
+definitions:
+  port:
+    plural_vim_resource: ports
+    vim_resource: port
+    plural: port
+    properties:
+      name: {type: string, required: true, source: port.name}
+      id: {type: string, minimal: 1, source: port.id}
+      networkId: {type: string, source: port.network_id, required: true}
+      vnicType: {source: port.binding:vnic_type, action: copy}
+      subnetId: {type: string, required: true, source: "port.fixed_ips[0].subnet_id"}
+      ip: {type: string, source: "port.fixed_ips[0].ip_address", default: "None"}
+"""
+    )
+    assert rebuild(talker).all_errors == ()
+    at = f"/api/multicloud-vio/v1/{PLACES['v1']}/{TENANT}"
+    net = talker.post(f"{at}/networks", json={"name": "old", "shared": False, "routerExternal": False}).json["id"]
+    assert talker.post(f"{at}/ports", json={"name": "old", "networkId": net}).status == 400
+    token = talker.post(f"/api/multicloud-vio/v1/{PLACES['v1']}/identity/v3/auth/tokens", json=LOGIN).headers[
+        "x-subject-token"
+    ]
+    bare = cloud.request(
+        "POST", "/network/v2.0/ports", {"port": {"name": "bare", "network_id": net}}, {"X-Auth-Token": token}
+    ).json["port"]
+    listed = {one["name"]: one for one in talker.get(f"{at}/ports").json["port"]}
+    assert "subnetId" not in listed["bare"]
+    assert listed["bare"]["ip"] is None
+    assert talker.get(f"{at}/ports/{bare['id']}").status == 200
+    assert talker.delete(f"{at}/ports/{bare['id']}").status == 204
 
 
 SEVERAL = """
@@ -732,6 +808,10 @@ def test_rules_hold_at_the_broker_and_at_the_plug_in(tmp_path, cloud):
             ]
             assert [answer("DELETE", at, role) for role in ("", "member")] == [401, 403]
             assert answer("POST", f"{at}/identity/v3/auth/tokens", "", json=LOGIN) == 201
+            assert answer("POST", f"{at}/capacity_check", "reader", json={}) == 200
+            token = talker.post(f"{at}/identity/v3/auth/tokens", json=LOGIN).headers["x-subject-token"]
+            assert talker.get(f"{at}/compute/flavors", headers={"X-Auth-Token": token}).status == 200
+            assert talker.get(f"{at}/compute/flavors", headers={"X-Auth-Token": "no"}).status == 401
 
 
 def test_every_operation_has_a_rule_or_says_that_it_is_public(broker):

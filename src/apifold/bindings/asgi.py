@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from apifold.bindings.modules import HandlerError
 from apifold.bindings.tasks import in_task
@@ -54,7 +55,6 @@ def scope_of(exchange: Exchange, method: str, provides: Mapping[str, Any]) -> di
         method: the operation's; a HEAD is a GET whose body nobody sends.
     """
     request = exchange.request
-    host = urlsplit(f"//{request.host}")
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -67,7 +67,7 @@ def scope_of(exchange: Exchange, method: str, provides: Mapping[str, Any]) -> di
         "root_path": request.prefix,
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()],
         "client": (request.client, 0),
-        "server": (host.hostname or "localhost", host.port or (443 if request.scheme == "https" else 80)),
+        "server": request.authority,
         "apifold": {"caller": exchange.caller, "provides": provides},
     }
 
@@ -103,18 +103,24 @@ class Hosted:
         return await conversation.response(talking)
 
     async def _start(self) -> None:
+        self._told, self._said = asyncio.Queue(), asyncio.Queue()
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self._state}
         self._living = asyncio.get_running_loop().create_task(self._live(scope))
+        try:
+            if await self._exchanged("lifespan.startup") == "lifespan.startup.failed":
+                raise Broken("The application behind this API did not start.")
+        except BaseException:
+            self._starting = None  # the next request tries again
+            self._living.cancel()
+            raise
         self._deployment.at_stop(self._stop)
-        if await self._exchanged("lifespan.startup") == "lifespan.startup.failed":
-            self._starting = None
-            raise Broken("The application behind this API did not start.")
 
     async def _stop(self) -> None:
         if self._talking:
             await asyncio.wait(self._talking, timeout=START_SECONDS)
         if self._living and not self._living.done():
-            await self._exchanged("lifespan.shutdown")
+            with suppress(TimeoutError):
+                await self._exchanged("lifespan.shutdown")
             self._living.cancel()
             await asyncio.gather(self._living, return_exceptions=True)
 
@@ -132,7 +138,7 @@ class Hosted:
 
 
 class _Conversation:
-    """One request to an application, and what it sends."""
+    """One request to an application, and what it sends; the body as it comes, where there is more of it."""
 
     def __init__(self, application: Application, scope: dict[str, Any], body: bytes) -> None:
         self.application = application
@@ -140,34 +146,64 @@ class _Conversation:
         self.sent: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(16)
         self.body: bytes | None = body
         self.over = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._first = b""
+        self._more = True
 
     async def response(self, task: asyncio.Task[None]) -> Response:
-        start = await self.sent.get()
-        if start is None:
+        """The answer.
+
+        Raises:
+            Broken: it ended before it had begun one.
+        """
+        self._task = task
+        try:
+            start = await self.sent.get()
+            first = await self.sent.get() if start else None
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+        if start is None or first is None or start["type"] != "http.response.start":
+            await self.aclose()
             raise Broken("The application behind this API failed.")
         headers = response_headers_to_pass(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in start.get("headers", ())
         )
-        first = await self.sent.get() or {}
-        body = first.get("body", b"")
-        if not first.get("more_body"):
+        self._first, self._more = first.get("body", b""), first.get("more_body", False)
+        if not self._more:
             self.over.set()
-            return Response(start["status"], body, headers)
-        return Response(start["status"], self._pieces(body, task), headers)
+            return Response(start["status"], self._first, headers)
+        return Response(start["status"], self, headers)
 
-    async def _pieces(self, first: bytes, task: asyncio.Task[None]) -> AsyncIterator[bytes]:
-        yield first
-        try:
-            while message := await self.sent.get():
-                if message.get("body"):
-                    yield message["body"]
-                if not message.get("more_body"):
-                    return
-        finally:
+    def __aiter__(self) -> _Conversation:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece.
+
+        Raises:
+            ConnectionError: the application ended half way; nobody must take that for whole.
+        """
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        if not self._more:
             self.over.set()
-            task.cancel()
+            raise StopAsyncIteration
+        message = await self.sent.get()
+        if message is None:
+            raise ConnectionError("the application ended in the middle of its answer")
+        self._more = message.get("more_body", False)
+        return bytes(message.get("body", b""))
+
+    async def aclose(self) -> None:
+        """The client is gone, or wants no more."""
+        self.over.set()
+        if self._task and self._more:
+            self._task.cancel()
 
     async def run(self) -> None:
+        """Have the application answer."""
         try:
             await self.application(self.scope, self._receive, self.sent.put)
         except Exception:  # whatever it is, the client is to have an answer

@@ -13,14 +13,14 @@ from apifold.bindings.names import argument_name
 from apifold.bindings.tasks import in_task
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
-from apifold.errors import MissingExtra, NotFound, SettingsError, UpstreamFailed
+from apifold.errors import Invalid, MissingExtra, NotFound, SettingsError, Unavailable, UpstreamFailed
 from apifold.exchange import Call, Exchange, Page, Result
 from apifold.http import Response
 from apifold.outgoing import Reply, Upstream, fault_of, forward, joined
 from apifold.service import PerRequest
 
 CREDENTIALS = frozenset(("authorization", "cookie", "x-auth-token"))
-"""Headers that say who the client is to us; others are not told."""
+"""Headers that say who the client is to us; others are not told, nor those that the description's security names."""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
@@ -77,7 +77,9 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
         if chosen.faults not in ("translate", "pass"):
             raise ValueError("`faults` is `translate` or `pass`")  # told like the rest
         reach = _reach(chosen.to, workplace)
-        mapped = _Mapped(operation, chosen, reach)
+        if operation.extension.stream and not chosen.passes:
+            raise ValueError("what takes its body in pieces must `pass` it")
+        mapped = _Mapped(operation, chosen, reach, CREDENTIALS | _named_credentials(workplace))
     except (msgspec.ValidationError, ValueError, SettingsError, MissingExtra) as error:
         raise workplace.refused(
             operation, f"the upstream binding: {error}", "see the reference of bindings", below
@@ -107,11 +109,14 @@ def _reach(name: str, workplace: Workplace) -> Reach:
 class _Mapped:
     """One operation and what it is over there."""
 
-    def __init__(self, operation: Operation, option: _Option, reach: Reach) -> None:
+    def __init__(self, operation: Operation, option: _Option, reach: Reach, credentials: frozenset[str]) -> None:
         self.option = option
         self.reach = reach
+        self.credentials = credentials
+        self.versioned = not option.path.startswith("/{")
         made = [int(status) for status in operation.answers if status in ("201", "202")] if option.existing else []
         self.success = option.status or min(made, default=operation.success)
+        self.there = 200 if "200" in operation.answers else self.success
         self.method = option.method or operation.method
         self.names = {one.name: argument_name(one.inner_name) for one in operation.parameters}
         self.rest = {one.name for one in operation.parameters if _takes_slashes(one.schema)}
@@ -136,14 +141,21 @@ class _Mapped:
         if option.existing and isinstance(body, dict):
             found = await self._existing(upstream, option.existing.path or path, body.get(option.existing.by))
             if found is not None:
-                return Result(200, {**found, **self._filled(option.add | option.existing.add, arguments)}, foreign=True)
+                told = self._filled(option.add | option.existing.add, arguments)
+                return Result(self.there, {**found, **told}, foreign=True)
         if body is not None and option.envelope:
             body = {option.envelope: body}
-        headers = {name: str(value) for name, value in self._filled(option.headers, arguments).items()}
+        headers = {name: _header(name, value) for name, value in self._filled(option.headers, arguments).items()}
         page: Page | None = arguments.get("page") if option.page else None
         sent = path + self._asked(arguments, page)
         reply = await upstream.call(
-            self.method, sent, service=option.service, json=body, headers=headers, seconds=option.seconds
+            self.method,
+            sent,
+            service=option.service,
+            json=body,
+            headers=headers,
+            seconds=option.seconds,
+            versioned=self.versioned,
         )
         if reply.status >= 300:
             return self._refused(reply)
@@ -155,13 +167,22 @@ class _Mapped:
         path = self._path(exchange.arguments)
         request = exchange.request
         for again in (True, False):
-            url = joined(await upstream.session.address(self.option.service), path)
+            address = await upstream.session.address(self.option.service)
+            url = joined(address, path) if self.versioned else address + path
             known = await upstream.session.headers()
             response = await forward(
-                upstream.outgoing, request, url, known, self.option.seconds or upstream.seconds, without=CREDENTIALS
+                upstream.outgoing,
+                request,
+                url,
+                known,
+                self.option.seconds or upstream.seconds,
+                without=self.credentials,
             )
             if response.status != 401 or not again or not await upstream.session.renew(known):
                 break
+            if request.pieces is not None:
+                raise Unavailable("The other service wanted another token, and the body is gone; send it again.", 1)
+            await _ended(response)
         return Result(response.status, response)
 
     def _path(self, arguments: Mapping[str, Any]) -> str:
@@ -234,6 +255,29 @@ class _Mapped:
             else:
                 filled[key] = value
         return filled
+
+
+def _named_credentials(workplace: Workplace) -> frozenset[str]:
+    """Headers that the description itself says credentials stand in."""
+    schemes = (workplace.description.document.get("components") or {}).get("securitySchemes") or {}
+    return frozenset(
+        str(scheme.get("name", "")).lower()
+        for scheme in schemes.values()
+        if isinstance(scheme, dict) and scheme.get("in") == "header"
+    )
+
+
+def _header(name: str, value: Any) -> str:
+    text = _text(value)
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise Invalid(f"A value can't stand in the header {name}: it has control characters.")
+    return text
+
+
+async def _ended(response: Response) -> None:
+    close = getattr(response.body, "aclose", None)
+    if close:
+        await close()
 
 
 def _takes_slashes(schema: Any) -> bool:

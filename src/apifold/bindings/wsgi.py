@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 from wsgiref.handlers import SimpleHandler
 from wsgiref.headers import Headers
 
@@ -52,14 +52,14 @@ def environment(exchange: Exchange, method: str, provides: Mapping[str, Any]) ->
         method: the operation's; a HEAD is a GET whose body nobody sends.
     """
     request = exchange.request
-    host = urlsplit(f"//{request.host}")
+    host, port = request.authority
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": request.prefix,
         "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
         "QUERY_STRING": request.query,
-        "SERVER_NAME": host.hostname or "localhost",
-        "SERVER_PORT": str(host.port or (443 if request.scheme == "https" else 80)),
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": request.client,
         "CONTENT_LENGTH": str(len(request.body)),
@@ -93,6 +93,7 @@ class _Calling(SimpleHandler):
     """One call; what is written is kept in memory, what is raised is kept, too."""
 
     os_environ: dict[str, str] = {}
+    environ: dict[str, Any]
     status: str | None
     headers: Headers | None
     result: Any
@@ -102,6 +103,19 @@ class _Calling(SimpleHandler):
         self.error: BaseException | None = None
         super().__init__(environ["wsgi.input"], self.body, sys.stderr, environ, multiprocess=True)
 
+    def run(self, application: Application) -> None:
+        """Call it, and keep whatever it raises; the library lets some of that pass for an end."""
+        try:
+            self.setup_environ()
+            self.result = application(self.environ, self.start_response)
+            self.finish_response()
+        except Exception as error:  # the client is to have an answer
+            self.error = error
+
+    def get_scheme(self) -> str:
+        """The client's, not that of a variable."""
+        return str(self.environ["wsgi.url_scheme"])
+
     def send_headers(self) -> None:
         """They are taken from here, not written."""
         self.headers_sent = True
@@ -109,10 +123,6 @@ class _Calling(SimpleHandler):
     def finish_content(self) -> None:
         """An empty body is an empty body."""
         self.headers_sent = True
-
-    def handle_error(self) -> None:
-        """Keep what the application raised."""
-        self.error = sys.exc_info()[1]
 
     def close(self) -> None:
         """End the answer; what it said stays."""

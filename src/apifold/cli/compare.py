@@ -21,8 +21,8 @@ from apifold.cli.options import setting_options, settings_from
 from apifold.compare.differences import HEADERS, Difference, Noise
 from apifold.compare.recording import RecordedRequest, read_recording
 from apifold.compare.replay import ProcessSide, Side, replay
-from apifold.compare.shadow import SAFE
 from apifold.errors import Fault, MissingExtra
+from apifold.pipeline.handle import SAFE
 from apifold.settings import ApiSettings, Settings
 
 
@@ -102,11 +102,12 @@ def _implemented(target: str, settings: Settings, name: str | None, *, shadow: b
     alone = msgspec.structs.replace(settings, state="")
     application = Application.serving((target,), alone)
     apis: dict[str, ApiSettings] = {}
-    for one in application.build().loaded:
-        own = alone.apis.get(one.api.name, ApiSettings())
+    loaded = application.build().loaded
+    if shadow and not name and not any(api.shadow for api in alone.apis.values()):
+        raise click.UsageError("no API has a shadow; say --second IMPLEMENTATION")
+    for one in loaded:
+        own = alone.apis.get(one.api.name) or alone.apis.get(one.part_of) or ApiSettings()
         asked = name or (own.shadow.to if shadow and own.shadow else None)
-        if shadow and asked is None:
-            raise click.UsageError(f"{one.api.name} has no shadow; say --second IMPLEMENTATION")
         implementation = asked or own.implementation
         apis[one.api.name] = msgspec.structs.replace(own, implementation=implementation, shadow=None, record="")
     application.close()

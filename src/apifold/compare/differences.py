@@ -89,7 +89,7 @@ def _found(first: Response, second: Response, noise: Noise, headers: Iterable[st
     except msgspec.DecodeError:
         texts = [noise.without(body.decode("utf-8", "replace")) for body in bodies]
         if texts[0] != texts[1]:
-            yield Difference("body ", "media")
+            yield Difference("body ", "media", texts[0][:100], texts[1][:100])
         return
     yield from _between(data[0], data[1], noise, ())
 

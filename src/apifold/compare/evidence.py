@@ -6,7 +6,9 @@ counts since the newest difference that it knows of, and only those that know of
 
 from __future__ import annotations
 
+import fcntl
 import os
+import secrets
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +18,8 @@ from typing import Any
 import msgspec
 
 from apifold.compare.differences import Difference
+
+PAST = "past.json"
 
 MAX_PLACES = 200
 """Places of differences that are counted for one operation."""
@@ -33,9 +37,10 @@ class OperationEvidence(msgspec.Struct):
 
 
 class ApiEvidence(msgspec.Struct):
-    """Of one API: what was compared with what, when answers differed last, how many were alike since then."""
+    """Of one API: what was compared with what and when last, when answers differed last, how many were alike since."""
 
     pair: str = ""
+    at: float = 0.0
     differed_at: float = 0.0
     alike: int = 0
     operations: dict[str, OperationEvidence] = {}
@@ -55,6 +60,7 @@ class Evidence:
         self.directory = directory
         self._own: Records = {}
         self._changed = False
+        self._name = ""
 
     def note(self, api: str, pair: str, operation: str, found: Sequence[Difference]) -> None:
         """Note the outcome of one comparison.
@@ -88,23 +94,26 @@ class Evidence:
         if self.directory is None or not self._changed:
             return
         self._changed = False
+        self._name = self._name or f"{os.getpid()}-{secrets.token_hex(4)}"
         self._learn()
-        draft = self.directory / f"{os.getpid()}.draft"
+        draft = self.directory / f"{self._name}.draft"
         with suppress(FileNotFoundError):  # the server ended first
             draft.write_bytes(msgspec.json.encode(self._own))
-            draft.replace(self.directory / f"{os.getpid()}.json")
+            draft.replace(self.directory / f"{self._name}.json")
 
     def fold(self) -> None:
         """Put what processes wrote that have ended into one file; called before processes are started."""
         if self.directory is None:
             return
         self.directory.mkdir(parents=True, exist_ok=True)
-        files = sorted(self.directory.glob("*.json"))
-        draft = self.directory / "past.draft"
-        draft.write_bytes(msgspec.json.encode(_sum([_read(file) for file in files])))
-        for file in files:
-            file.unlink()
-        draft.replace(self.directory / "past.json")
+        with (self.directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            files = [file for file in sorted(self.directory.glob("*.json")) if not _is_in_use(file)]
+            draft = self.directory / "past.draft"
+            draft.write_bytes(msgspec.json.encode(_sum([_read(file) for file in files])))
+            for file in files:
+                file.unlink()
+            draft.replace(self.directory / PAST)
 
     def total(self) -> Records:
         """What all processes have seen."""
@@ -123,11 +132,12 @@ class Evidence:
         record = self._own.get(api)
         if record is None or record.pair != pair:
             record = self._own[api] = ApiEvidence(pair)
+        record.at = time.time()
         self._changed = True
         return record, record.operations.setdefault(operation, OperationEvidence())
 
     def _others(self) -> list[Records]:
-        own = f"{os.getpid()}.json"
+        own = f"{self._name}.json"
         files = self.directory.glob("*.json") if self.directory else ()
         return [_read(file) for file in files if file.name != own]
 
@@ -146,18 +156,37 @@ def _read(file: Path) -> Records:
         return {}
 
 
+def _is_in_use(file: Path) -> bool:
+    """Whether the process that writes a file still runs, here or in another server of this machine."""
+    pid = file.name.partition("-")[0]
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _sum(parts: list[Records]) -> Records:
-    """Several processes' evidence together; of each API, that about the pair that the first of them knows."""
+    """Several processes' evidence together; of each API, that about the pair that was compared last."""
+    newest: dict[str, ApiEvidence] = {}
+    for records in parts:
+        for api, record in records.items():
+            if api not in newest or record.at > newest[api].at:
+                newest[api] = record
     total: Records = {}
     for records in parts:
         for api, record in records.items():
-            into = total.setdefault(api, ApiEvidence(record.pair))
-            if into.pair == record.pair:
-                _add(into, record)
+            if record.pair == newest[api].pair:
+                _add(total.setdefault(api, ApiEvidence(record.pair)), record)
     return total
 
 
 def _add(into: ApiEvidence, record: ApiEvidence) -> None:
+    into.at = max(into.at, record.at)
     if record.differed_at > into.differed_at:
         into.differed_at, into.alike = record.differed_at, record.alike
     elif record.differed_at == into.differed_at:

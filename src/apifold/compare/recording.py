@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import msgspec
 from apifold.errors import SettingsError
 from apifold.http import Request
 
-SECRET_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization", "x-auth-token", "x-subject-token"))
-_STAYING = SECRET_HEADERS | {"host", "content-length", "connection"}
+SECRET = re.compile(r"auth|cookie|token|secret|password|key", re.IGNORECASE)
+"""What the names of headers have in them that say who somebody is."""
+
+_STAYING = frozenset(("host", "content-length", "connection"))
 
 
 class RecordedRequest(msgspec.Struct, omit_defaults=True):
@@ -42,7 +45,7 @@ class Recording:
 
     def note(self, request: Request) -> None:
         """Add a request."""
-        headers = {name: text for name, text in request.headers.items() if name not in _STAYING}
+        headers = {name: text for name, text in request.headers.items() if _is_told(name)}
         path = f"{request.path}?{request.query}" if request.query else request.path
         recorded = RecordedRequest(request.method, path, headers)
         try:
@@ -52,6 +55,10 @@ class Recording:
         self.file.touch(mode=0o600)
         with self.file.open("ab") as stream:
             stream.write(msgspec.json.encode(recorded) + b"\n")
+
+
+def _is_told(name: str) -> bool:
+    return name == "idempotency-key" or not (name in _STAYING or SECRET.search(name))
 
 
 def read_recording(file: Path) -> Iterator[RecordedRequest]:

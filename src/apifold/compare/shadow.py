@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import Mapping
@@ -17,14 +18,14 @@ from apifold.exchange import Exchange, Result
 from apifold.http import Response
 from apifold.observe.events import Observers
 from apifold.pipeline.endpoint import Endpoint, Shadow
-
-SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
-"""RFC 9110, 9.2.1."""
+from apifold.pipeline.handle import SAFE
 
 MAX_WAITING = 100
 """Comparisons that wait in one process; what comes on top is not compared."""
 
 TIMEOUT_SECONDS = 30.0
+
+log = logging.getLogger("apifold.compare")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Shadowing:
 
     Args:
         evidence: where outcomes are noted.
-        recordings: files that requests are noted in, by API.
+        recordings: files that requests are noted in, by API; a part's are the whole's.
     """
 
     def __init__(self, evidence: Evidence, recordings: Mapping[str, Recording]) -> None:
@@ -52,17 +53,21 @@ class Shadowing:
     def answered(self, exchange: Exchange, response: Response, seconds: float) -> None:
         """Take note of an answer that was given."""
         endpoint: Endpoint | None = exchange.endpoint
-        if endpoint is None:
+        if endpoint is None or exchange.request.pieces is not None:
             return
-        recording = self.recordings.get(endpoint.api)
+        recording = self.recordings.get(endpoint.api) or self.recordings.get(endpoint.api.partition("/")[0])
         shadow = endpoint.shadow if endpoint.shadow and _is_wanted(endpoint.shadow, exchange) else None
-        if shadow and (len(self._waiting) >= MAX_WAITING or not isinstance(response.body, bytes)):
-            self.evidence.note_skipped(endpoint.api, shadow.pair, endpoint.name)
+        if shadow is None and recording is None:
+            return
+        if len(self._waiting) >= MAX_WAITING or (shadow and not isinstance(response.body, bytes)):
+            if shadow:
+                self.evidence.note_skipped(endpoint.api, shadow.pair, endpoint.name)
+            if recording is None or len(self._waiting) >= MAX_WAITING:
+                return
             shadow = None
-        if shadow or recording:
-            self._waiting.append(_Waiting(exchange, response, shadow, recording))
-            if self._working is None:
-                self._working = asyncio.get_running_loop().create_task(self._work())
+        self._waiting.append(_Waiting(exchange, response, shadow, recording))
+        if self._working is None:
+            self._working = asyncio.get_running_loop().create_task(self._work())
 
     async def stop(self) -> None:
         """Leave what waits."""
@@ -77,11 +82,17 @@ class Shadowing:
                 await asyncio.sleep(0)  # the answer goes first
                 one = self._waiting.popleft()
                 if one.recording:
-                    await asyncio.to_thread(one.recording.note, one.exchange.request)
+                    await self._record(one.recording, one.exchange)
                 if one.shadow:
                     await self._compare(one.exchange, one.response, one.shadow)
         finally:
             self._working = None
+
+    async def _record(self, recording: Recording, exchange: Exchange) -> None:
+        try:
+            await asyncio.to_thread(recording.note, exchange.request)
+        except OSError as error:
+            log.warning("a request could not be recorded in %s: %s", recording.file, error.strerror)
 
     async def _compare(self, exchange: Exchange, response: Response, shadow: Shadow) -> None:
         endpoint: Endpoint = exchange.endpoint
@@ -91,6 +102,8 @@ class Shadowing:
         except Exception:  # whatever another implementation does is its own affair
             self.evidence.note_failed(endpoint.api, shadow.pair, endpoint.name)
             return
+        if exchange.request.method == "HEAD":
+            response, other = (Response(one.status, b"", one.headers) for one in (response, other))
         found = differences(response, other, Noise(shadow.settings.noise), shadow.settings.headers)
         self.evidence.note(endpoint.api, shadow.pair, endpoint.name, found)
 
@@ -100,7 +113,7 @@ async def _answer_of(shadow: Shadow, exchange: Exchange) -> Response:
     endpoint: Endpoint = exchange.endpoint
     copy = Exchange(exchange.request, perf_counter(), exchange.site, Observers())
     copy.api, copy.endpoint, copy.captured = exchange.api, endpoint, exchange.captured
-    copy.caller, copy.media = exchange.caller, exchange.media
+    copy.caller, copy.media, copy.is_shadow = exchange.caller, exchange.media, True
     try:
         endpoint.reader.read(copy)
         result = shadow.call(copy)
@@ -116,6 +129,8 @@ async def _answer_of(shadow: Shadow, exchange: Exchange) -> Response:
 
 def _is_wanted(shadow: Shadow, exchange: Exchange) -> bool:
     settings = shadow.settings
+    if not exchange.called:
+        return False  # who was refused before must not come in by the back door
     if exchange.request.method not in SAFE and exchange.endpoint.name not in settings.unsafe:
         return False
     return settings.sample >= 1 or random.random() < settings.sample  # noqa: S311  # no secret

@@ -87,7 +87,12 @@ def _content(
     source: Source, sources: Sources, overlays: Sequence[Path], places: Places, placement: Placement
 ) -> tuple[Any, list[DescriptionError]]:
     data, errors = source.data, []
-    if placement.expand and isinstance(data, dict):
+    if placement.expand:
+        if not isinstance(data, dict):
+            held = "nothing" if data is None else "no mapping"
+            raise DescriptionErrors(
+                [places.error("", f"this adds no operation: it holds {held}", "remove it, or fill it")]
+            )
         try:
             data = placement.expand(data, Path(source.name).name.partition(".")[0])
         except NotADescription as refused:

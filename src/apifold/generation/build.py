@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,10 +20,16 @@ from apifold.generation.generation import Generation, Loaded, digest_of, generat
 from apifold.generation.kept import KeptFiles
 from apifold.generation.prove import prove
 from apifold.generation.targets import Target, discover
+from apifold.marked import escape
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.pipeline.endpoint import Api, Site
 from apifold.routing import PLACEHOLDER
 from apifold.settings import ApiSettings
+
+Places = dict[tuple[Path, str], tuple[Target, tuple[Path, ...]]]
+"""What is loaded for which target, with its overlays, by path and target's name."""
+
+log = logging.getLogger("apifold.server")
 
 Guests = Callable[[Description, Api], Sequence[Api]]
 """What stands beside an API's own endpoints: its documents and pages."""
@@ -65,6 +72,7 @@ class Builder:
         self.known.turn()
         loaded: list[Loaded] = []
         errors: dict[Path, tuple[DescriptionError, ...]] = {}
+        places: Places = {}
         for target in self.targets:
             found = discover(target, self.parsed)
             for error in found.errors:
@@ -75,7 +83,11 @@ class Builder:
                     errors[path] = (*errors.get(path, ()), *wrong)
                 if one is not None:
                     loaded.append(one)
-        loaded = _without_clashes(loaded, errors, before)
+                    places[path, target.name] = (target, overlays)
+        loaded = self._without_clashes(loaded, places, errors, before)
+        for one in loaded:
+            if not one.errors and (before is None or before.of(one.path, one.target) is not one):
+                self.kept.keep(one.path, one.description.raw)
         self._forget_removed(before, loaded, errors)
         return Generation(generation_id(loaded, errors), self._site(loaded), tuple(loaded), errors)
 
@@ -87,18 +99,32 @@ class Builder:
             return self._fresh(target, path, overlays, {}, running), ()
         except DescriptionErrors as error:
             errors = error.errors
+        except Exception as error:  # ours or a guest's mistake: one file must not keep the others from being served
+            log.exception("%s can't be loaded", path)
+            message = f"this can't be loaded: {type(error).__name__}: {error}"
+            errors = (DescriptionError(str(path), 0, "", message, "the log says where that comes from"),)
+        return self._last_good(target, path, overlays, errors, running), errors
+
+    def _last_good(
+        self,
+        target: Target,
+        path: Path,
+        overlays: tuple[Path, ...],
+        errors: tuple[DescriptionError, ...],
+        running: Loaded | None,
+    ) -> Loaded | None:
+        """What is served of a file that can't be served as it is: what runs, else what was kept, else nothing."""
         if running is not None:
-            return replace(running, errors=errors), errors
+            return replace(running, errors=errors)
         instead = self.kept.get(path)
-        if instead:
-            try:
-                last_good = self._fresh(
-                    target, path, tuple(one for one in overlays if str(one) in instead), instead, None
-                )
-            except DescriptionErrors:
-                return None, errors
-            return (replace(last_good, errors=errors) if last_good else None), errors
-        return None, errors
+        if not instead:
+            return None
+        there = tuple(one for one in overlays if str(one) in instead)
+        try:
+            kept = self._fresh(target, path, there, instead, None)
+        except Exception:  # it was good for another version of this
+            return None
+        return replace(kept, errors=errors) if kept else None
 
     def _fresh(
         self, target: Target, path: Path, overlays: tuple[Path, ...], instead: dict[str, bytes], running: Loaded | None
@@ -119,13 +145,12 @@ class Builder:
             policy=policy,
             changes=changes,
             implementation=_implementation(target, description.name),
+            named=target.service.named if target.service else {},
         )
         api, description = compile_api(description, grounds, self.tools)
         self._prove(description)
         for guest in () if target.parts else self.beside(description, api):
             api = attach(api, guest)
-        if not instead:
-            self.kept.keep(path, description.raw)
         status = changes.status or description.extension.status or ""
         return Loaded(path, target.name, description, api, digest, status, target.parts.api if target.parts else "")
 
@@ -164,6 +189,45 @@ class Builder:
         policy = load_policy(default, override)
         files = [path for path in (default, override) if path is not None]
         return policy, {str(path): path.read_bytes() for path in files if path.is_file()}
+
+    def _without_clashes(
+        self,
+        loaded: list[Loaded],
+        places: Places,
+        errors: dict[Path, tuple[DescriptionError, ...]],
+        before: Generation | None,
+    ) -> list[Loaded]:
+        """Those that can stand beside each other.
+
+        Of two that want one place, the one that had it stays; the other goes on as it was before, where that does not
+        want the place.
+        """
+        losing: dict[int, tuple[DescriptionError, ...]] = {}
+        for one in loaded:
+            for other in loaded:
+                clash = _clash(one, other) if one is not other else None
+                if clash and not (self._was_there(one, before) and not self._was_there(other, before)):
+                    error = one.description.places.error(*clash)
+                    losing[id(one)] = (*losing.get(id(one), ()), error)
+        staying = [one for one in loaded if id(one) not in losing]
+        for one in loaded:
+            found = losing.get(id(one))
+            if not found:
+                continue
+            errors[one.path] = (*errors.get(one.path, ()), *found)
+            target, overlays = places[one.path, one.target]
+            running = before.of(one.path, one.target) if before else None
+            instead = self._last_good(target, one.path, overlays, found, running)
+            if instead is not None and not any(_clash(instead, other) or _clash(other, instead) for other in staying):
+                staying.append(instead)
+        return staying
+
+    def _was_there(self, one: Loaded, before: Generation | None) -> bool:
+        """Whether it was served as it is: by the generation before, or, at a start, by an earlier process."""
+        if before is None:
+            return self.kept.get(one.path) == dict(one.description.raw)
+        running = before.of(one.path, one.target)
+        return running is not None and running.digest == one.digest
 
     def _site(self, loaded: Iterable[Loaded]) -> Site:
         apis = [one.api for one in loaded if not one.part_of]
@@ -204,53 +268,41 @@ def _as_asked(description: Description, target: Target) -> Description:
     return replace(description, extension=extension)
 
 
-def _without_clashes(
-    loaded: list[Loaded], errors: dict[Path, tuple[DescriptionError, ...]], before: Generation | None
-) -> list[Loaded]:
-    """Those that can stand beside each other. Of two that want one place, the one that ran before stays."""
-    clashing: set[Path] = set()
-    for one in loaded:
-        for other in loaded:
-            message = _clash(one, other) if one is not other else ""
-            if message and not _ran_alone(before, one, other):
-                error = one.description.places.error("", message, "give each its own base path, or its own name")
-                errors[one.path] = (*errors.get(one.path, ()), error)
-                clashing.add(one.path)
-    return [one for one in loaded if one.path not in clashing]
-
-
-def _ran_alone(before: Generation | None, one: Loaded, other: Loaded) -> bool:
-    """Whether one was served before another came."""
-    return bool(before and before.of(one.path, one.target) and not before.of(other.path, other.target))
-
-
-def _clash(one: Loaded, other: Loaded) -> str:
+def _clash(one: Loaded, other: Loaded) -> tuple[str, str, str] | None:
+    """Pointer, message and remedy where one can't stand beside another."""
     if one.api.name == other.api.name:
-        return f"its name {one.api.name!r} is also that of {other.path}"
+        return "", f"its name {one.api.name!r} is also that of {other.path}", "give each its own name"
     whole = one.part_of or one.api.name
     if whole == (other.part_of or other.api.name):
         return _clash_of_parts(one, other)
+    remedy = "give each its own base path"
     if one.api.base == other.api.base:
-        return f"its base path {one.api.base or '/'} is also that of {other.path}"
+        return "", f"its base path {one.api.base or '/'} is also that of {other.path}", remedy
     if other.api.base.startswith(f"{one.api.base}/"):
         for operation in one.description.operations:
             path = one.description.template_base + operation.path
             if path == other.api.base or path.startswith(f"{other.api.base}/"):
-                return f"its {operation.method} {path} is hidden by {other.path}, whose base path is {other.api.base}"
-    return ""
+                hidden = f"its {operation.method} {path} is hidden by {other.path}, whose base path is {other.api.base}"
+                return operation.pointer, hidden, remedy
+    return None
 
 
-def _clash_of_parts(one: Loaded, other: Loaded) -> str:
+def _clash_of_parts(one: Loaded, other: Loaded) -> tuple[str, str, str] | None:
     """What a part wants, and another one, or the whole, has."""
     if not one.part_of:
-        return ""
+        return None
     if one.api.base != other.api.base:
-        return f"its base path {one.api.base or '/'} is not {other.api.base or '/'}, that of the API it is a part of"
+        message = f"its base path {one.api.base or '/'} is not {other.api.base or '/'}, that of the API it is a part of"
+        return "", message, "make them one"
     places = {(operation.method, _without_names(operation.path)) for operation in other.description.operations}
     for operation in one.description.operations:
         if (operation.method, _without_names(operation.path)) in places:
-            return f"its {operation.title} is also in {other.path}"
-    return ""
+            return operation.pointer, f"its {operation.title} is also in {other.path}", "choose another path"
+    for name, schema in one.description.schemas.items():
+        if other.description.schemas.get(name, schema) != schema:
+            message = f"its schema {name!r} is another one in {other.path}, and both are in one document"
+            return f"/components/schemas/{escape(name)}", message, "choose another name"
+    return None
 
 
 def _without_names(path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from apifold import extension_points
@@ -43,11 +43,13 @@ class Tools:
         deployment: settings, and what opens where it is used.
         methods: gives the auth method of a name; the same one each time.
         threads: for what may block.
+        shadow_threads: for what is only compared; it must not take the place of what is waited for.
     """
 
     deployment: Deployment
     methods: Callable[[str], Method]
     threads: Executor
+    shadow_threads: Executor
 
     @property
     def settings(self) -> Settings:
@@ -65,6 +67,7 @@ class Grounds:
         policy: the rules in force, or None where the API has no policy file.
         changes: what the deployment changes about it.
         implementation: who answers where the deployment does not say.
+        named: implementations by names that settings may use for them.
     """
 
     modules: Modules
@@ -72,6 +75,7 @@ class Grounds:
     policy: Policy | None
     changes: ApiSettings
     implementation: str = ""
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 def compile_api(description: Description, grounds: Grounds, tools: Tools) -> tuple[Api, Description]:
@@ -108,7 +112,8 @@ class _Compiler:
         self.has_sources = declares_sources(self.description)
         if self.has_sources:
             self.errors += source_errors(self.description)
-        self.implementation = grounds.changes.implementation or grounds.implementation or self.settings.implementation
+        asked = grounds.changes.implementation or grounds.implementation or self.settings.implementation
+        self.implementation = grounds.named.get(asked, asked)
         self.unknown = self.description.extension.unknown
         document = self.description.document
         self.requests = {close: Schemas(document, "request", close=close) for close in (False, True)}
@@ -195,13 +200,19 @@ class _Compiler:
 
     def _bind(self, operation: Operation) -> _Bound:
         reader = self._reader(operation)
-        call = self._implemented(operation, self.implementation)
+        call = self._implemented(operation, self.implementation, self.workplace)
         shadow = self.grounds.changes.shadow
-        return _Bound(operation, reader, call, self._implemented(operation, shadow.to) if shadow else None)
+        aside = replace(self.workplace, threads=self.tools.shadow_threads)
+        return _Bound(operation, reader, call, self._implemented(operation, self._other, aside) if shadow else None)
 
-    def _implemented(self, operation: Operation, implementation: str) -> Call:
+    @property
+    def _other(self) -> str:
+        """The implementation that is only compared."""
+        shadow = self.grounds.changes.shadow
+        return self.grounds.named.get(shadow.to, shadow.to) if shadow else ""
+
+    def _implemented(self, operation: Operation, implementation: str, place: Workplace) -> Call:
         """The operation's answer by one implementation of its API."""
-        place = self.workplace
         if implementation == "native":
             name, option = operation.extension.bound
         elif "://" in implementation:
@@ -255,8 +266,8 @@ class _Compiler:
         settings = self.grounds.changes.shadow
         if settings is None or bound.shadow is None:
             return None
-        call = self._call(replace(bound, call=bound.shadow)) if settings.to in ("native", "mock") else bound.shadow
-        return Shadow(call, f"{self.implementation} {settings.to}", settings)
+        call = self._call(replace(bound, call=bound.shadow)) if self._other in ("native", "mock") else bound.shadow
+        return Shadow(call, f"{self.implementation} {self._other}", settings)
 
     def _call(self, bound: _Bound) -> Call:
         operation = bound.operation

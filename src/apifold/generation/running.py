@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from apifold.generation.watch import Watch
 from apifold.http import Request, Responding
 from apifold.observe.events import Observers, Quarantined, Swapped
 from apifold.pipeline.handle import handle, takes_pieces
+
+log = logging.getLogger("apifold.server")
 
 TURN_SECONDS = 0.0005
 """How long one thread keeps another waiting while a generation is built."""
@@ -58,8 +61,12 @@ class Running:
         """
         async for _ in watch.changes():
             began = time.perf_counter()
-            with _unnoticed():
-                generation = await asyncio.to_thread(self.builder.build, self.generation)
+            try:
+                with _unnoticed():
+                    generation = await asyncio.to_thread(self.builder.build, self.generation)
+            except Exception:  # whatever it was, the next change is to be followed
+                log.exception("the changed files could not be built; what was served goes on")
+                continue
             changed = generation.id != self.generation.id
             self.generation = generation
             if changed:

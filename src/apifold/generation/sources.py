@@ -24,19 +24,23 @@ def mapped(call: Call, operation: Operation, description: Description) -> Call:
     named = description.schemas
     lift = _compiled(_body_schema(operation, description), named)
     lowers = {
-        int(status): mapping
+        status.upper(): mapping
         for status, answer in operation.answers.items()
-        if status.isdigit() and status < "400" and (mapping := _compiled(_json_schema(answer.content), named))
+        if (mapping := _compiled(_json_schema(answer.content), named))
     }
     if not lift and not lowers:
         return call
 
     def lowered(result: Result) -> Result:
-        mapping = lowers.get(result.status)
-        if mapping is not None and result.value is not None:
-            result.value, missing = mapping.lower(result.value)
-            if missing and result.foreign:
-                raise UpstreamFailed(f"The other service's answer lacks what {', '.join(missing[:5])} is made of.")
+        status = result.status
+        mapping = lowers.get(str(status)) or lowers.get(f"{status // 100}XX") or lowers.get("DEFAULT")
+        if mapping is not None and status < 400:
+            if result.foreign and not mapping.fits(result.value):
+                raise UpstreamFailed("The other service's answer is of another kind than what is made of it.")
+            if result.value is not None:
+                result.value, missing = mapping.lower(result.value)
+                if missing and result.foreign:
+                    raise UpstreamFailed(f"The other service's answer lacks what {', '.join(missing[:5])} is made of.")
         return result
 
     async def later(waiting: Any) -> Result:
@@ -142,11 +146,12 @@ def _misplaced(description: Description) -> Iterator[DescriptionError]:
 def _shared(
     name: str, path: Path, properties: dict[str, Any], placed: dict[str, Path], named: dict[str, Any]
 ) -> Iterator[str]:
-    """Another member in the same place, which would be overwritten."""
+    """Another member in the same place, or around it, of which one would overwrite the other."""
     for other, child in properties.items():
-        same = other != name and placed.get(other, (other,)) == path
-        if path and same and not is_marked(child, "readOnly", named):
-            yield f"{name!r} and {other!r} live in the same place"
+        place = placed.get(other, (other,))
+        same = other != name and place and path[: len(place)] == place
+        if same and not is_marked(child, "readOnly", named):
+            yield f"{name!r} and {other!r} live in the same place, or one inside the other"
 
 
 def _skipped(name: str, path: Path, written: Collection[Path]) -> Iterator[str]:
@@ -215,7 +220,7 @@ def _difference(sent: Any, back: Any, pointer: str = "") -> str | None:
     if isinstance(sent, dict) and isinstance(back, dict):
         for name, value in sent.items():
             at = f"{pointer}/{escape(name)}"
-            found = _difference(value, back[name], at) if name in back else at
+            found = _difference(value, back[name], at) if name in back else at if value != {} else None
             if found is not None:
                 return found
         return None

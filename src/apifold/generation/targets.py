@@ -106,7 +106,9 @@ def _maker(name: str) -> Callable[[Deployment], Service]:
     module, colon, function = name.partition(":")
     try:
         made = getattr(importlib.import_module(module), function, None) if colon else None
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name and not f"{module}.".startswith(f"{error.name}."):
+            raise SettingsError(f"{name!r} misses the module {error.name}; install that, too") from None
         made = None
     if not callable(made):
         raise SettingsError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -67,6 +67,17 @@ class Request(msgspec.Struct, eq=False, gc=False):
     def host(self) -> str:
         """Authority as the client sees it, for links."""
         return self.headers.get("host", "")
+
+    @property
+    def authority(self) -> tuple[str, int]:
+        """Name and port that the client asked, as far as they can be read."""
+        usual = 443 if self.scheme == "https" else 80
+        try:
+            parts = urlsplit(f"//{self.host}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        return host or "localhost", port or usual
 
     @property
     def base_url(self) -> str:

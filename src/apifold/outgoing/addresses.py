@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -11,6 +12,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from apifold.errors import Denied, SettingsError
+
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+"""A host that ends in a number is an address (WHATWG URL, "ends in a number")."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -60,6 +64,8 @@ class Addresses(AbstractResolver):
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
+            if not host.isascii() or _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+                raise _refused(host) from None  # an address in disguise, which clients read in different ways
             return  # a name: `resolve` judges it
         if not self._lies_within(address) and not self._is_named(host):
             raise _refused(host)

@@ -6,7 +6,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -38,14 +38,15 @@ class Sending:
     Attributes:
         url: the whole address, percent-encoded.
         body: bytes, or pieces as they come.
-        seconds: how long everything may take; for a streamed reply until its head, and between two pieces.
+        seconds: how long everything may take; for a streamed reply until its head, and between two pieces; for a
+            streamed body from its last piece on.
         retries: how often it may be sent again: after a failed connection always; once it was sent, only where that
             does no harm (RFC 9110, 9.2.2).
     """
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | AsyncIterator[bytes] = b""
     seconds: float = 30.0
     retries: int = 2
@@ -99,7 +100,9 @@ class Outgoing:
         """
         self.addresses.check(sending.url)
         try:
-            async with asyncio.timeout(sending.seconds):
+            async with asyncio.timeout(sending.seconds) as limit:
+                if not isinstance(sending.body, bytes):
+                    sending = replace(sending, body=_renewing(sending.body, limit, sending.seconds))
                 return await self._sent(sending, stream)
         except TimeoutError:
             raise UpstreamTimeout(f"{_place(sending.url)} did not answer within {sending.seconds:g} s.") from None
@@ -118,7 +121,7 @@ class Outgoing:
             is_last = attempt == left
             try:
                 reply = await self._once(sending, stream)
-            except aiohttp.ClientConnectorError:
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 if is_last:
                     raise UpstreamFailed(f"{_place(sending.url)} can't be reached.") from None
             except (aiohttp.ClientError, OSError):
@@ -127,7 +130,8 @@ class Outgoing:
             else:
                 if is_last or not repeatable or reply.status not in _PASSING:
                     return reply
-                await _close(reply)
+                if isinstance(reply.body, _Pieces):
+                    await reply.body.aclose()
             await asyncio.sleep(PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
         raise AssertionError("the last attempt returns or raises")
 
@@ -142,19 +146,20 @@ class Outgoing:
         )
         headers = tuple(answer.headers.items())
         if stream:
-            return Reply(answer.status, headers, _pieces(answer))
+            return Reply(answer.status, headers, _Pieces(answer))
         body = bytearray()
-        async for piece in _pieces(answer):
-            body += piece
-            if len(body) > MAX_REPLY_BYTES:
-                answer.close()
-                raise UpstreamFailed(f"{_place(sending.url)} answered more than {MAX_REPLY_BYTES} bytes.")
+        async with answer:
+            async for piece in answer.content.iter_any():
+                body += piece
+                if len(body) > MAX_REPLY_BYTES:
+                    answer.close()
+                    raise UpstreamFailed(f"{_place(sending.url)} answered more than {MAX_REPLY_BYTES} bytes.")
         return Reply(answer.status, headers, bytes(body))
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             context: ssl.SSLContext | bool = ssl.create_default_context(cafile=self._ca) if self._ca else True
-            self._session = aiohttp.ClientSession(
+            session = self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=0, limit_per_host=CONNECTIONS, resolver=self.addresses, ttl_dns_cache=10, ssl=context
                 ),
@@ -165,18 +170,33 @@ class Outgoing:
                 requote_redirect_url=False,
                 skip_auto_headers=("User-Agent", "Content-Type"),
             )
+            session._retry_connection = False  # what is sent again, and how often, is for us to say
         return self._session
 
 
-async def _pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    async with answer:
-        async for piece in answer.content.iter_any():
-            yield piece
+async def _renewing(body: AsyncIterator[bytes], limit: asyncio.Timeout, seconds: float) -> AsyncIterator[bytes]:
+    """A body whose every piece gives the request its time anew."""
+    async for piece in body:
+        limit.reschedule(asyncio.get_running_loop().time() + seconds)
+        yield piece
 
 
-async def _close(reply: Reply) -> None:
-    if not isinstance(reply.body, bytes):
-        await reply.body.aclose()  # type: ignore[attr-defined]  # it is `_pieces`
+class _Pieces:
+    """The body of an answer as it comes; closed, it lets its connection go, whether or not anybody began to read."""
+
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self.answer = answer
+        self._chunks = answer.content.iter_any()
+
+    def __aiter__(self) -> _Pieces:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        """Read no more."""
+        self.answer.close()
 
 
 def _place(url: str) -> str:

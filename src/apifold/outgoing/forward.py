@@ -36,9 +36,23 @@ async def forward(
         "x-forwarded-host": request.host,
     }
     given = {name.lower(): value for name, value in (headers or {}).items()}
-    sent = {**request_headers_to_pass(request.headers, without), **own, **given}
+    passed = {name: _as_sent(value) for name, value in request_headers_to_pass(request.headers, without).items()}
+    sent = {**passed, **own, **given}
     if request.pieces is not None and "content-length" in request.headers:
         sent["content-length"] = request.headers["content-length"]
     body = request.body if request.pieces is None else request.pieces
     reply = await outgoing.send(Sending(request.method, address, sent, body, seconds), stream=True)
-    return Response(reply.status, reply.body, response_headers_to_pass(reply.headers))
+    headers_back = tuple((name, _as_got(value)) for name, value in response_headers_to_pass(reply.headers))
+    return Response(reply.status, reply.body, headers_back)
+
+
+def _as_sent(value: str) -> str:
+    """A header's bytes, which stand as Latin-1 here, as the client writes them: in UTF-8."""
+    try:
+        return value if value.isascii() else value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def _as_got(value: str) -> str:
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -105,7 +105,7 @@ class KeystoneSession:
             reply = await self.outgoing.send(Sending("POST", url, headers, body))
             if reply.status in (200, 201):
                 return self._read(reply.header("X-Subject-Token"), reply.json())
-            if index == len(scopes) - 1:
+            if index == len(scopes) - 1 or reply.status not in (400, 401, 403, 404):
                 if reply.status == 401:
                     raise UpstreamFailed("The identity service refuses the credentials that are stored for it.")
                 raise fault_of(reply)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from apifold.errors import SettingsError
 from apifold.outgoing.client import Outgoing, Reply, Sending
 from apifold.outgoing.keystone import KeystoneSession, Login
 from apifold.settings import UpstreamSettings
+
+_VERSION = re.compile(r"/v[0-9]+(\.[0-9]+)*(?=/|$)")
 
 
 class Session(Protocol):
@@ -38,7 +41,7 @@ class FixedSession:
     """One address, the same headers always."""
 
     url: str
-    fixed: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     async def address(self, service: str) -> str:
         return self.url.rstrip("/")
@@ -74,6 +77,7 @@ class Upstream:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         seconds: float = 0.0,
+        versioned: bool = True,
     ) -> Reply:
         """The reply to a request, whatever its status; a token that has run out is renewed once.
 
@@ -82,6 +86,7 @@ class Upstream:
             service: its type, where there are several.
             json: a body to send as JSON, or `body` as bytes.
             seconds: how long it may take; 0 for what is usual.
+            versioned: whether what looks like a version at the path's beginning is one.
 
         Raises:
             Fault: the upstream can't be asked.
@@ -90,7 +95,8 @@ class Upstream:
         if json is not None:
             body = msgspec.json.encode(json)  # integers of any size
             sent.setdefault("Content-Type", "application/json")
-        url = joined(await self.session.address(service), path)
+        address = await self.session.address(service)
+        url = joined(address, path) if versioned else address + path
         known = await self.session.headers()
         sending = Sending(method, url, {**sent, **known}, body, seconds or self.seconds, self.retries)
         reply = await self.outgoing.send(sending)
@@ -102,8 +108,8 @@ class Upstream:
 
 def joined(address: str, path: str) -> str:
     """A path below an address; a version that both carry (catalogues differ in that) is written once."""
-    version = path.split("/", 2)[1]
-    return address + path.removeprefix(f"/{version}") if address.endswith(f"/{version}") else address + path
+    version = _VERSION.match(path)
+    return address + path[version.end() :] if version and address.endswith(version[0]) else address + path
 
 
 def upstream_of(name: str, settings: UpstreamSettings, outgoing: Outgoing) -> Upstream:

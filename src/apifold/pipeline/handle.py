@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from time import perf_counter
 
-from apifold.errors import Broken, Fault, MethodNotAllowed, NotFound, TooLarge
+from apifold.errors import Broken, Denied, Fault, MethodNotAllowed, NotFound, TooLarge
 from apifold.exchange import Exchange, Result
 from apifold.http import Request, Responding, Response, awaited
 from apifold.observe.events import Crashed, Observers, WouldRefuse
 from apifold.pipeline.endpoint import Api, Endpoint, Site
+
+SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
 
 MAX_JOINED_BYTES = 8 * 1024 * 1024
 """Of a body that came in pieces and is wanted whole."""
@@ -65,7 +68,13 @@ def _told(exchange: Exchange, response: Response, observers: Observers) -> Respo
 
 
 async def inside(exchange: Exchange, request: Request) -> Response:
-    """The response to another request, on what the exchange's own began with."""
+    """The response to another request, on what the exchange's own began with.
+
+    Raises:
+        Denied: it would change something, for a request that is only compared.
+    """
+    if exchange.is_shadow and request.method not in SAFE:
+        raise Denied("What is only compared changes nothing.")
     if request.pieces is not None and not takes_pieces(exchange.site, request):
         request.body, request.pieces = await _joined(request.pieces), None
     return await awaited(handle(exchange.site, request, exchange.observers))
@@ -129,6 +138,7 @@ def call(exchange: Exchange, observers: Observers) -> Result | Awaitable[Result]
     problems = endpoint.reader.read(exchange)
     if problems:
         observers.tell(WouldRefuse(exchange, "request", problems))
+    exchange.called = True
     return endpoint.call(exchange)
 
 

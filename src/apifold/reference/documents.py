@@ -34,9 +34,7 @@ class Document:
     data: dict[str, Any]
     status: str = ""
     parts: Callable[[], tuple[dict[str, Any], ...]] = tuple
-    json: bytes = b""
-    yaml: bytes = b""
-    written: tuple[dict[str, Any], ...] = ()
+    made: tuple[tuple[dict[str, Any], ...], bytes, bytes] = ((), b"", b"")
 
     @property
     def address(self) -> str:
@@ -44,23 +42,26 @@ class Document:
         return f"{self.base}/{'swagger' if self.flavour == '2.0' else 'openapi'}.json"
 
     def as_json(self) -> bytes:
-        self._look()
-        if not self.json:
-            self.json = msgspec.json.encode(_merged(self.data, self.written))
-        return self.json
+        parts, written, other = self._current()
+        if not written:
+            written = msgspec.json.encode(_merged(self.data, parts))
+            self.made = (parts, written, other)
+        return written
 
     def as_yaml(self) -> bytes:
-        self._look()
-        if not self.yaml:
-            data = _merged(self.data, self.written)
-            self.yaml = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120).encode()
-        return self.yaml
+        parts, other, written = self._current()
+        if not written:
+            data = _merged(self.data, parts)
+            written = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120).encode()
+            self.made = (parts, other, written)
+        return written
 
-    def _look(self) -> None:
-        """Forget what was written where the parts are others now."""
-        parts = self.parts()
-        if len(parts) != len(self.written) or any(new is not old for new, old in zip(parts, self.written, strict=True)):
-            self.written, self.json, self.yaml = parts, b"", b""
+    def _current(self) -> tuple[tuple[dict[str, Any], ...], bytes, bytes]:
+        """The parts as they are now, and what was written of them; changed in one step, for threads ask, too."""
+        parts, made = self.parts(), self.made
+        if len(parts) == len(made[0]) and all(new is old for new, old in zip(parts, made[0], strict=True)):
+            return made
+        return (parts, b"", b"")
 
 
 def _merged(data: dict[str, Any], parts: tuple[dict[str, Any], ...]) -> dict[str, Any]:
@@ -69,7 +70,8 @@ def _merged(data: dict[str, Any], parts: tuple[dict[str, Any], ...]) -> dict[str
         return data
     merged = {**data, "paths": dict(data["paths"])}
     for part in parts:
-        merged["paths"] |= part["paths"]
+        for path, item in part["paths"].items():
+            merged["paths"][path] = {**merged["paths"].get(path, {}), **item}
         for key in ("definitions", "components"):
             if key in part:
                 merged[key] = _together(merged.get(key) or {}, part[key])

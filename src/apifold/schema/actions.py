@@ -30,4 +30,6 @@ class Pairs:
     @staticmethod
     def lift(value: Any) -> Any:
         """To the core's shape."""
-        return {pair["keyName"]: pair.get("value") for pair in value} if isinstance(value, list) else value
+        if not isinstance(value, list) or not all(isinstance(pair, dict) and "keyName" in pair for pair in value):
+            return value
+        return {pair["keyName"]: pair.get("value") for pair in value}

@@ -72,6 +72,10 @@ class Mapping:
         """A value in the API's shape in the core's; read-only members stay behind, undescribed ones come along."""
         return self.node.lift(value)
 
+    def fits(self, value: Any) -> bool:
+        """Whether a value of the core's is an object where members are looked for, and a list where items are."""
+        return isinstance(value, dict) if self.node.members else isinstance(value, list) or not self.node.items
+
     def readable(self, value: Any) -> Any:
         """A value in the API's shape without what is only written."""
         return self.node.readable(value)
@@ -113,7 +117,7 @@ class Member:
 class Node:
     """One value of the API's shape: what is to be done with its members, items or values."""
 
-    __slots__ = ("inner", "is_mapped", "items", "keeps", "members", "values")
+    __slots__ = ("inner", "is_mapped", "items", "keeps", "members", "taken", "values")
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
@@ -121,6 +125,7 @@ class Node:
         self.inner: Path = ()
         self.values: Node | None = None
         self.keeps = False
+        self.taken: frozenset[str] = frozenset()
         self.is_mapped = False
 
     @property
@@ -160,8 +165,9 @@ class Node:
                 missing += below
             shaped[name] = found
         if self.keeps:
-            taken = {member.path[0] for member in self.members.values() if member.path}
-            shaped |= {key: child for key, child in value.items() if key not in taken and key not in shaped}
+            for key, child in value.items():
+                if key not in self.taken and key not in shaped:
+                    shaped[key] = self._below(self.values, child, f"{pointer}/{escape(key)}", missing)
         return shaped
 
     def lift(self, value: Any) -> Any:
@@ -175,7 +181,8 @@ class Node:
         for name, child in value.items():
             member = self.members.get(name)
             if member is None:
-                core.setdefault(name, child)
+                if name not in self.taken:  # else it would be a member's place, past what the member may be
+                    core.setdefault(name, child if self.values is None else self.values.lift(child))
             elif not member.read_only:
                 lifted = child if member.node is None else member.node.lift(child)
                 _put(core, member.path, lifted if member.action is None else member.action.lift(lifted))
@@ -218,11 +225,12 @@ class _Compiler:
         self.nodes: dict[tuple[int, ...], Node] = {}
 
     def node(self, schemas: list[Any]) -> Node:
-        parts = [part for schema in schemas for part, _ in parts_of(schema, self.named)]
-        key = tuple(map(id, parts))
+        found = [part for schema in schemas for part in parts_of(schema, self.named)]
+        key = tuple(id(part) for part, _ in found)
         if key not in self.nodes:
             self.nodes[key] = node = Node()
-            self._fill(node, parts)
+            required = {name for part, is_sure in found if is_sure for name in part.get("required") or ()}
+            self._fill(node, [part for part, _ in found], required)
         return self.nodes[key]
 
     def settle(self, root: Node) -> bool:
@@ -242,12 +250,11 @@ class _Compiler:
                 node.items = None
         return root.is_mapped
 
-    def _fill(self, node: Node, parts: list[dict[str, Any]]) -> None:
+    def _fill(self, node: Node, parts: list[dict[str, Any]], required: set[str]) -> None:
         members: dict[str, list[Any]] = {}
         for schema in parts:
             for name, child in (schema.get("properties") or {}).items():
                 members.setdefault(name, []).append(child)
-        required = {name for schema in parts for name in schema.get("required") or ()}
         for name, children in members.items():
             below = [part for child in children for part, _ in parts_of(child, self.named)]
             member = Member(name, below, self.node(children), self.named)
@@ -264,7 +271,10 @@ class _Compiler:
             node.is_mapped |= bool(source)
         values = [one["additionalProperties"] for one in parts if isinstance(one.get("additionalProperties"), dict)]
         node.values = self.node(values) if values else None
-        node.keeps = bool(values) or any(one.get("additionalProperties") is True for one in parts)
+        node.keeps = bool(values) or any(
+            one.get("additionalProperties") is True or "patternProperties" in one for one in parts
+        )
+        node.taken = frozenset(str(member.path[0]) for member in node.members.values() if member.path)
 
 
 def _action_of(schema: Any) -> str:

@@ -25,7 +25,8 @@ SWEEP_SECONDS = 0.25
 
 
 LINGER_SECONDS = 1.0
-"""How long a connection at rest may still send a request when its worker stops."""
+"""How long a connection at rest may still send a request when its worker stops, and one that is closed may still send
+what nobody reads, so that its client gets to read its answer."""
 
 
 def request_ids() -> Iterator[str]:

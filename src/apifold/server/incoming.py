@@ -17,14 +17,15 @@ class Incoming:
 
     Args:
         begin: called when the first piece is asked for.
-        pause, resume: keep the client waiting, and no longer.
+        want: called whenever a piece is asked for that has not come: the client may send, and its time runs.
+        pause: keeps the client waiting.
     """
 
-    def __init__(self, begin: Callable[[], None], pause: Callable[[], None], resume: Callable[[], None]) -> None:
+    def __init__(self, begin: Callable[[], None], want: Callable[[], None], pause: Callable[[], None]) -> None:
         self.whole = False
         self._begin: Callable[[], None] | None = begin
+        self._want = want
         self._pause = pause
-        self._resume = resume
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._broken = False
@@ -47,13 +48,14 @@ class Incoming:
                 raise Malformed("The body broke off.")
             if self.whole:
                 raise StopAsyncIteration
+            self._want()
             self._there.clear()
             await self._there.wait()
         piece = self._pieces.popleft()
         was_full = self._size > MAX_WAITING_BYTES
         self._size -= len(piece)
-        if was_full and self._size <= MAX_WAITING_BYTES:
-            self._resume()
+        if was_full and self._size <= MAX_WAITING_BYTES and not self.whole:
+            self._want()
         return piece
 
     @property

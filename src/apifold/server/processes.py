@@ -35,6 +35,8 @@ def serve(settings: Settings, application: Application) -> None:
     check_exposure(settings)
     tls_context(settings)
     application.method(settings.auth)
+    if settings.outgoing != Settings().outgoing:
+        application.deployment.outgoing()  # what is wrong with it is told now
     if application.jobs:
         # What is wrong with their database is told now, as with the other settings; each process opens it for itself.
         application.deployment.jobs().close()

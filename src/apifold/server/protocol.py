@@ -21,7 +21,7 @@ import httptools
 from apifold.http import Request, Response
 from apifold.server.drive import Driven
 from apifold.server.heads import head
-from apifold.server.hub import FOREVER, Hub
+from apifold.server.hub import FOREVER, LINGER_SECONDS, Hub
 from apifold.server.incoming import Incoming
 from apifold.server.refusal import Refusal
 
@@ -117,6 +117,8 @@ class HttpProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client that sends no more may still be waiting for its answer."""
+        if self.incoming:
+            self.incoming.break_off()
         if self.running or self.queue:
             self.closing = True
             return True
@@ -160,6 +162,8 @@ class HttpProtocol(asyncio.Protocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.phase == BODY:
+            return  # a trailer (RFC 9110, 6.5): it must not pass for a header, of this request or of the next
         key = _NAMES[name]
         if key in self.headers:
             self._repeated(key, value.decode("latin-1"))
@@ -167,6 +171,8 @@ class HttpProtocol(asyncio.Protocol):
             self.headers[key] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
+        if self.closing:
+            return
         headers = self.headers
         # A segment may hold several heads, and a head may come in several segments: only then is there a doubt.
         if (self.head_bytes > self.max_head or self.segment > self.max_head) and self._head_size() > self.max_head:
@@ -268,14 +274,14 @@ class HttpProtocol(asyncio.Protocol):
         self.phase = BODY
         keep, old = self._manners(headers)
         request = self._request()
-        self.incoming = Incoming(partial(self._continue, headers), self.transport.pause_reading, self._read_on)
+        self.incoming = Incoming(partial(self._continue, headers), self._read_on, self.transport.pause_reading)
         request.pieces = self.incoming
         self._answer(request, keep, old)
         self.deadline = self.hub.body_deadline
         return True
 
     def _read_on(self) -> None:
-        """There is room for more of a body."""
+        """More of a body is wanted."""
         if not self.transport.is_closing():
             self.deadline = self.hub.body_deadline
             self.transport.resume_reading()
@@ -283,6 +289,8 @@ class HttpProtocol(asyncio.Protocol):
     def _incoming_whole(self, incoming: Incoming) -> None:
         self.incoming = None
         incoming.end()
+        if len(self.queue) < MAX_QUEUED and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _head_size(self) -> int:
         return len(self.url) + sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
@@ -320,6 +328,8 @@ class HttpProtocol(asyncio.Protocol):
         """Send what was waited for, then go on with the requests that came in meanwhile."""
         if self.transport.is_closing():
             self.running = False
+            if isinstance(answered, Response) and not isinstance(answered.body, bytes):
+                self.hub.loop.create_task(_discarded(answered.body))
             return
         if isinstance(answered, Exception):
             answered, keep = _failed(request, answered), False
@@ -347,6 +357,10 @@ class HttpProtocol(asyncio.Protocol):
     def _send(self, request: Request, response: Response, keep: bool, old: bool) -> None:
         """Write a response, at once or piece by piece."""
         hub, body = self.hub, response.body
+        if not isinstance(body, bytes) and (response.status in _BODILESS or request.method == "HEAD"):
+            hub.loop.create_task(_discarded(body))
+            if response.status in _BODILESS:
+                body = b""
         if hub.draining or self.incoming or (self.closing and not self.queue):
             keep = False  # of a body that is still to come nothing more is read
         if not isinstance(body, bytes):
@@ -397,9 +411,7 @@ class HttpProtocol(asyncio.Protocol):
             log.exception("a streamed answer failed")
         finally:
             self.stream = None
-            close = getattr(body, "aclose", None)
-            if close:
-                await close()
+            await _discarded(body)
             if not whole:
                 self.running = False
                 self.transport.abort()
@@ -424,6 +436,8 @@ class HttpProtocol(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer with a refusal once everything before it is answered, then close."""
+        if self.incoming:
+            self.incoming.break_off()
         if self.running:
             self._queue(refusal, False, False)
             self.transport.pause_reading()
@@ -442,15 +456,29 @@ class HttpProtocol(asyncio.Protocol):
         self.closing = True
         self.deadline = FOREVER
         self.queue.clear()
-        self.transport.close()
+        if self.incoming and self.transport.can_write_eof():
+            # A client that is still sending would be reset before it has read the answer (RFC 9112, 9.6).
+            self.incoming.break_off()
+            self.incoming = None
+            self.transport.write_eof()
+            self.transport.resume_reading()
+            self.deadline = self.hub.loop.time() + LINGER_SECONDS
+        else:
+            self.transport.close()
 
     # The hub calls these.
 
     def expire(self) -> None:
         """A deadline has passed: too slow with a request, or at rest for too long."""
         self.deadline = FOREVER
-        if self.incoming and self.incoming.is_awaited:
-            self.incoming.break_off()
+        if self.closing and not self.running:
+            self.transport.close()
+            return
+        if self.incoming:
+            if self.incoming.is_awaited:
+                self.incoming.break_off()
+            else:
+                self.deadline = self.hub.body_deadline
         if self.running:
             return
         if self.phase == IDLE:
@@ -466,6 +494,13 @@ class HttpProtocol(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once."""
         self.transport.abort()
+
+
+async def _discarded(body: AsyncIterator[bytes]) -> None:
+    """End a body that nobody will read, so that what it holds is let go."""
+    close = getattr(body, "aclose", None)
+    if close:
+        await close()
 
 
 def _failed(request: Request, error: Exception) -> Response:

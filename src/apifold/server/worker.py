@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import sys
+import traceback
 
 import uvloop
 from gunicorn.workers.base import Worker
@@ -66,6 +67,10 @@ class ApifoldWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                     f"{error}\n\napifold: not started; mend these, or start with --quarantine to serve the rest\n"
                 )
             await application.stop()
+            sys.exit(BOOT_ERROR)
+        except Exception:  # another worker would fare no better
+            if application.crew.first_to_say("refused"):
+                traceback.print_exc()
             sys.exit(BOOT_ERROR)
         running = application.running
         hub = Hub(edge(running.answer, settings, application.limits), settings, loop, running.takes_pieces)

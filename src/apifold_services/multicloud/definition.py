@@ -35,6 +35,8 @@ PLACE = ("vimName", "vimId", "tenantId", "cloud-owner", "cloud-region-id")
 
 EXAMPLE = "/network/v2.0/networks"
 
+UUID = "^[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}$"
+
 _WORDS = {"None": None, "true": True, "false": False}
 """Defaults that stand as words."""
 
@@ -142,9 +144,7 @@ class _Definition:
         for verb in verbs:
             method, is_one = VERBS[verb]
             place = single if is_one else listed
-            shared = [
-                parameter for parameter in item.get("parameters") or () if f"{{{parameter.get('name')}}}" in place
-            ]
+            shared = [_in_path(one) for one in item.get("parameters") or () if f"{{{one.get('name')}}}" in place]
             given = {parameter["name"] for parameter in shared}
             shared += [
                 {"name": name, "in": "path", "type": "string", "required": True}
@@ -177,7 +177,7 @@ class _Definition:
             *(_LISTED if verb == "get_all" and "upstream" in binding else ()),
         ]
         if verb in ("post", "put", "patch") and resource:
-            schema = {"$ref": f"#/definitions/{resource}"} if verb == "post" else self._loose(resource)
+            schema = self._whole(resource) if verb == "post" else self._loose(resource)
             parameters.append({"name": "body", "in": "body", "required": True, "schema": schema})
         if parameters:
             operation["parameters"] = parameters
@@ -253,12 +253,21 @@ class _Definition:
                 "x-apifold": {"source": about.get("plural_vim_resource") or plural},
             }
             names = {**place, "vimid": {"type": "string"}}
-            return {"description": "All of them", "schema": {"type": "object", "properties": {plural: items, **names}}}
+            properties = {plural: items, **names}
+            schema = {"type": "object", "required": [plural], "properties": properties}
+            return {"description": "All of them", "schema": schema}
         own = set(about["properties"])
         extra = {name: schema for name, schema in place.items() if name not in own} | {
             "returnCode": {"type": "integer"}
         }
         return {"description": "The one", "schema": {"allOf": [one, {"type": "object", "properties": extra}]}}
+
+    def _whole(self, resource: str) -> dict[str, Any]:
+        """The resource with everything that a client must give, for creating."""
+        properties = self.resources[resource]["properties"]
+        required = [name for name, one in properties.items() if one.get("required") is True and _is_inside_list(one)]
+        one = {"$ref": f"#/definitions/{resource}"}
+        return {"allOf": [one, {"type": "object", "required": required}]} if required else one
 
     def _loose(self, resource: str) -> dict[str, Any]:
         """The resource with nothing required, for changes."""
@@ -267,8 +276,11 @@ class _Definition:
 
 
 def _object(properties: dict[str, Any], envelope: str) -> dict[str, Any]:
-    """A mapping of properties as a schema."""
-    required = [name for name, one in properties.items() if one.get("required") is True]
+    """A mapping of properties as a schema.
+
+    What lives in an item of a list is not required of a cloud: the list may be empty, and the rest is told.
+    """
+    required = [name for name, one in properties.items() if one.get("required") is True and not _is_inside_list(one)]
     schema: dict[str, Any] = {
         "type": "object",
         "properties": {name: _property(name, one, envelope) for name, one in properties.items()},
@@ -297,6 +309,18 @@ def _property(name: str, written: dict[str, Any], envelope: str) -> dict[str, An
     if written.get("action", "copy") != "copy":
         said["action"] = written["action"]
     return {**schema, "x-apifold": said} if said else schema
+
+
+def _in_path(parameter: dict[str, Any]) -> dict[str, Any]:
+    """A path parameter, which is always required. A UUID may come without its dashes, as Keystone writes projects."""
+    kept = {key: value for key, value in parameter.items() if key != "format"}
+    if parameter.get("format") == "uuid":
+        kept["pattern"] = UUID
+    return {"type": "string", **kept, "in": "path", "required": True}
+
+
+def _is_inside_list(written: dict[str, Any]) -> bool:
+    return "[" in str(written.get("source", ""))
 
 
 def _source(about: dict[str, Any], name: str, envelope: str) -> str:

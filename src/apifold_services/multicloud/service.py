@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from apifold import Deployment, Parts, Service
+from apifold import Deployment, Parts, Service, SettingsError
 from apifold_services.multicloud.broker import Broker
 from apifold_services.multicloud.core.aai import Aai
 from apifold_services.multicloud.core.clouds import Clouds, Inventory
@@ -26,6 +26,8 @@ def service(deployment: Deployment) -> Service:
     """The service as `apifold serve multicloud` starts it."""
     options = deployment.options("multicloud", Options)
     deployment.allow(*options.plugins.values())
+    if not Path(options.definitions).is_dir():
+        raise SettingsError(f"services: multicloud: definitions: there is no folder {options.definitions}")
     clouds = Clouds(deployment, Vault(Path(options.key or deployment.directory() / "multicloud.key")))
 
     def inventory_of(any_deployment: Deployment) -> Inventory:
@@ -40,6 +42,7 @@ def service(deployment: Deployment) -> Service:
         apis=(*apis, *(() if options.aai else ("clouds",))),
         provides={
             "clouds": clouds,
+            "providers": providers,
             "connections": connections,
             "registration": registration,
             "broker": Broker(deployment, connections.inventory, providers, options.plugins),
@@ -49,6 +52,7 @@ def service(deployment: Deployment) -> Service:
         policy="policy.yaml",
         jobs={"register": registration.job},
         parts=tuple(_parts(Path(options.definitions))),
+        named={"django": LEGACY, "pecan": "native"},
         implementations={
             f"multicloud-vio-{generation}/{part}": LEGACY
             for generation in GENERATIONS

@@ -62,4 +62,5 @@ class Providers:
             if provider.vim_type == kind:
                 plugins = {one.version: one.plugin for one in provider.versions}
                 return PREFIX + (plugins.get(version) or plugins[provider.default])
-        raise NotFound(f"Not support VIM type: {kind}.")
+        known = ", ".join(one.vim_type for one in self.providers)
+        raise NotFound(f"Not support VIM type: {kind}; supported are: {known}.")

@@ -80,13 +80,16 @@ def guarded(service: str, *, known: bool = True) -> Callable[[Handler], Handler]
     def decorate(handler: Handler) -> Handler:
         takes = inspect.signature(handler).parameters
 
-        def at_once(gate: Gate, request: Request, named: dict[str, Any]) -> Any:
+        def let_in(gate: Gate, request: Request, named: dict[str, Any]) -> None:
             if known:
                 visitor = gate.visitor(service, request)
                 if named.get("project_id", visitor.project) != visitor.project:
                     raise NotFound("The resource could not be found.")
                 if "visitor" in takes:
                     named["visitor"] = visitor
+
+        def at_once(gate: Gate, request: Request, named: dict[str, Any]) -> Any:
+            let_in(gate, request, named)
             return handler(**named)
 
         @functools.wraps(handler)
@@ -97,6 +100,9 @@ def guarded(service: str, *, known: bool = True) -> Callable[[Handler], Handler]
                 if "status" in fault:
                     return Result(fault["status"], fault.get("body", ARMED), partial=True)
             named |= {name: one for name, one in {"gate": gate, "request": request}.items() if name in takes}
+            if inspect.iscoroutinefunction(handler):
+                await asyncio.to_thread(let_in, gate, request, named)
+                return await handler(**named)
             return await asyncio.to_thread(at_once, gate, request, named)
 
         own = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in ("gate", "request")]

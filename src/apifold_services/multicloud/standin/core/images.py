@@ -1,17 +1,42 @@
-"""Images, and the first part of what was uploaded into each."""
+"""Images, and what was uploaded into each."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from apifold import Conflict, Deployment, NotFound
+from apifold import Conflict, Deployment
 from apifold_services.multicloud.standin.core.fixed import FIXED
 from apifold_services.multicloud.standin.core.resources import Resource, Resources
 
-KEPT_BYTES = 2**20
-"""How much of an upload is kept."""
+
+class Received:
+    """An upload on its way into a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.size = 0
+        self._digest = hashlib.md5(usedforsecurity=False)
+        self._stream = file.open("wb")
+
+    @property
+    def checksum(self) -> str:
+        """MD5, as the image API has it."""
+        return self._digest.hexdigest()
+
+    def add(self, piece: bytes) -> None:
+        """A piece has come."""
+        self.size += len(piece)
+        self._digest.update(piece)
+        self._stream.write(piece)
+
+    def close(self) -> None:
+        """That was all."""
+        self._stream.close()
 
 
 class Images(Resources):
@@ -24,8 +49,23 @@ class Images(Resources):
         """A new image, without content. Raises Conflict where its id is taken."""
         return self.create(project, {**FIXED["image"], **wish})
 
-    def upload(self, project: str, id: str, content: bytes) -> None:
-        """Fill an image.
+    @contextmanager
+    def receiving(self) -> Iterator[Received]:
+        """An upload; what is not filled into an image is gone at the end."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        received = Received(self._folder / f"{uuid.uuid4()}.part")
+        try:
+            yield received
+        finally:
+            received.close()
+            received.file.unlink(missing_ok=True)
+
+    def check_queued(self, project: str, id: str) -> None:
+        """See whether an image can be filled. Raises as `fill` does."""
+        _queued(self.get(project, id))
+
+    def fill(self, project: str, id: str, received: Received) -> None:
+        """Fill an image with an upload.
 
         Raises:
             NotFound: there is none.
@@ -33,22 +73,24 @@ class Images(Resources):
         """
 
         def filled(image: Resource) -> Resource:
-            if image["status"] != "queued":
-                raise Conflict(f"Image status transition from {image['status']} to saving is not allowed")
-            checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
-            return {"status": "active", "size": len(content), "checksum": checksum}
+            _queued(image)
+            return {"status": "active", "size": received.size, "checksum": received.checksum}
 
+        received.close()
         self.change(project, id, filled)
-        self._contents.put(id, {"content": base64.b64encode(content[:KEPT_BYTES]).decode()})
+        received.file.replace(self._folder / id)
 
-    def content(self, project: str, id: str) -> bytes:
-        """What was uploaded, as far as it is kept. Raises NotFound where there is no such image."""
+    def content(self, project: str, id: str) -> Path | None:
+        """The file with what was uploaded; None where nothing was. Raises NotFound where there is no such image."""
         self.get(project, id)
-        try:
-            return base64.b64decode(self._contents.read(id).body["content"])
-        except NotFound:
-            return b""
+        file = self._folder / id
+        return file if file.is_file() else None
 
     @property
-    def _contents(self) -> Any:
-        return self.deployment.collection("standin-image-contents")
+    def _folder(self) -> Path:
+        return Path(self.deployment.directory()) / "images"
+
+
+def _queued(image: Resource) -> None:
+    if image["status"] != "queued":
+        raise Conflict(f"Image status transition from {image['status']} to saving is not allowed")

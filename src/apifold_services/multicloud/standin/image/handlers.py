@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from apifold import Page
+from apifold import Page, Request, Response
 from apifold_services.multicloud.standin.core.images import Images
 from apifold_services.multicloud.standin.core.resources import Resource
 from apifold_services.multicloud.standin.gate import Visitor, guarded
+
+PIECE_BYTES = 256 * 1024
 
 image = guarded("image")
 
@@ -40,13 +45,26 @@ def delete_image(images: Images, visitor: Visitor, id: str) -> None:
 
 
 @image
-def upload(images: Images, visitor: Visitor, id: str, body: bytes) -> None:
-    images.upload(visitor.project, id, body)
+async def upload(images: Images, visitor: Visitor, id: str, request: Request) -> None:
+    await asyncio.to_thread(images.check_queued, visitor.project, id)
+    with images.receiving() as received:
+        async for piece in request.chunks():
+            await asyncio.to_thread(received.add, piece)
+        await asyncio.to_thread(images.fill, visitor.project, id, received)
 
 
 @image
-def download(images: Images, visitor: Visitor, id: str) -> bytes | None:
-    return images.content(visitor.project, id) or None
+def download(images: Images, visitor: Visitor, id: str) -> Response:
+    file = images.content(visitor.project, id)
+    if file is None:
+        return Response(204)
+    return Response(200, _pieces(file), (("Content-Type", "application/octet-stream"),))
+
+
+async def _pieces(file: Path) -> AsyncIterator[bytes]:
+    with await asyncio.to_thread(file.open, "rb") as stream:
+        while piece := await asyncio.to_thread(stream.read, PIECE_BYTES):
+            yield piece
 
 
 def _address(asked: dict[str, str]) -> str:
