@@ -20,6 +20,7 @@ import yaml
 from apifold import Settings
 from apifold.extension_points import names
 from apifold.settings import load
+from apifold_services.multicloud.generation import expand
 from tests.servers import APIFOLD, Server, free_port, until
 
 ROOT = Path(__file__).parents[2]
@@ -401,8 +402,7 @@ def test_the_example_secrets_hold_no_secret_and_start_nothing(tmp_path):
 @pytest.mark.parametrize("generation", ["v0", "v1"])
 @pytest.mark.parametrize("path", sorted((KUBERNETES / "definitions").iterdir()), ids=lambda path: path.name)
 def test_an_example_definition_is_one(path, generation):
-    definition = pytest.importorskip("apifold_services.multicloud.definition")
-    made = definition.expand_definition(documents(path)[0], path.stem, generation, "/api")
+    made = expand(documents(path)[0], path.stem, generation, "/api")
     assert made["paths"]
     listed = documents(KUBERNETES / "kustomization.yaml")[0]["configMapGenerator"]
     assert any(f"definitions/{path.name}" in one["files"] for one in listed)

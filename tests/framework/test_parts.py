@@ -16,6 +16,8 @@ from apifold import NotADescription, Parts, Service
 def expand(data, name):
     if "swagger" in data:
         return data
+    if data.get("words") == "crash":
+        return {"swagger": "2.0", "info": None, "paths": {"/x": {"get": 5}}, "basePath": "/v1"}
     if "words" not in data:
         raise NotADescription([("/word" if "word" in data else "", "there are no `words`", "write `words: [...]`")])
     return {
@@ -116,6 +118,32 @@ def test_a_part_that_breaks_leaves_the_others_and_its_last_good_version(words):
     told = {(error.file.rpartition("/")[2], error.line, error.message) for error in generation.all_errors}
     assert ("one.yaml", 2, "there are no `words`") in told
     assert any(name == "three.yaml" for name, _, _ in told)
+
+
+def test_a_part_that_nobody_understands_is_told_and_the_next_change_is_followed(words):
+    folder, serve_it = words
+    (folder / "one.yaml").write_text("words: [one]")
+    talker = serve_it()
+    talker.application.build()
+    (folder / "crash.yaml").write_text("words: crash")
+    assert any(error.file.endswith("crash.yaml") for error in rebuild(talker).all_errors)
+    assert talker.get("/v1/one/1").json == ["one"]
+    (folder / "two.yaml").write_text("words: [two]")
+    rebuild(talker)
+    assert talker.get("/v1/two/1").json == ["two"]
+
+
+def test_a_part_may_add_a_method_to_a_path_of_the_whole(words):
+    folder, serve_it = words
+    more = (
+        WHOLE.replace("service: words, id: v1, ", "")
+        .replace("get:", "post:")
+        .replace("operationId: own", "operationId: add")
+    )
+    (folder / "more.yaml").write_text(more)
+    talker = serve_it()
+    assert [talker.request(method, "/v1/own").status for method in ("GET", "POST")] == [200, 200]
+    assert sorted(talker.get("/v1/swagger.json").json["paths"]["/own"]) == ["get", "post"]
 
 
 def test_two_parts_never_share_a_place(words):
