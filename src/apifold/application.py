@@ -276,15 +276,21 @@ class Application:
 
     def _parts(self, name: str) -> tuple[dict[str, Any], ...]:
         """What parts add to the document of an API."""
-        return tuple(one.description.written for one in self.running.generation.loaded if one.part_of == name)
+        return tuple(one.description.written for one in self._loaded_parts(name))
+
+    def _loaded_parts(self, name: str) -> list[Loaded]:
+        """The parts of an API; none while the first generation is built."""
+        loaded = self._running.generation.loaded if self._running else ()
+        return [one for one in loaded if one.part_of == name]
 
     def _status(self, description: Description, api: Api) -> str:
         """An API's status; the one that a deployment gives it may have to wait for its shadow."""
         changes = self.settings.apis.get(description.name, ApiSettings())
         own = description.extension.status or ""
         if changes.status and changes.status_after:
-            pair = next((endpoint.shadow.pair for endpoint in api.endpoints if endpoint.shadow), "")
-            if self.evidence.alike(api.name, pair) < changes.status_after.same:
+            apis = [api, *(one.api for one in self._loaded_parts(description.name))]
+            pairs = {endpoint.shadow.pair for one in apis for endpoint in one.endpoints if endpoint.shadow}
+            if self.evidence.alike(api.name, pairs) < changes.status_after.same:
                 return own
         return changes.status or own
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from openapi_spec_validator import OpenAPIV2SpecValidator
 
 from apifold.application import check
@@ -536,10 +537,11 @@ def test_both_frameworks_answer_the_same(framework, generation):
 
 
 def test_the_comparison_of_both_shows_no_undeclared_difference(tmp_path, cloud):
-    from apifold.settings import ApiSettings, ShadowSettings
+    from apifold.settings import ApiSettings, ShadowSettings, StatusRule
 
     shadow = ApiSettings(shadow=ShadowSettings(to="pecan", noise=("times", "ids")))
     apis = {f"multicloud-vio-{name}": shadow for name in ("v0", "v1")}
+    apis["multicloud-vio-v1"] = structs.replace(shadow, status="EXPERIMENTAL", status_after=StatusRule(same=6))
     options = {"multicloud": {"web_framework": "django"}}
     with client("multicloud", state=str(tmp_path / "state"), services=options, apis=apis) as talker:
         body = {**CLOUD, "service-url": f"{cloud.url}/identity/v3"}
@@ -555,6 +557,8 @@ def test_the_comparison_of_both_shows_no_undeclared_difference(tmp_path, cloud):
             return shown if sum(one["alike"] for one in shown.values()) == 12 else None
 
         shown = until(compared)
+        status = {one["name"]: one["status"] for one in talker.get("/-/apis").json["apis"]}["multicloud-vio-v1"]
+        assert status == "EXPERIMENTAL"
         assert {
             place for one in shown.values() for each in one["operations"].values() for place in each["places"]
         } == set()

@@ -10,7 +10,7 @@ import fcntl
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -119,10 +119,13 @@ class Evidence:
         """What all processes have seen."""
         return _sum([self._own, *self._others()])
 
-    def alike(self, api: str, pair: str) -> int:
-        """How many answers in a row were alike."""
-        record = self.total().get(api)
-        return record.alike if record and record.pair == pair else 0
+    def alike(self, api: str, pairs: Container[str]) -> int:
+        """How many answers in a row were alike, over an API and its parts, of what is compared now."""
+        total = ApiEvidence()
+        for name, record in self.total().items():
+            if name.partition("/")[0] == api and record.pair in pairs:
+                _add(total, record)
+        return total.alike
 
     def shown(self) -> dict[str, Any]:
         """All of it as plain data, by API."""
