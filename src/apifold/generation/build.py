@@ -15,15 +15,14 @@ from apifold.access.policy import Policy, load_policy
 from apifold.bindings import Modules
 from apifold.description import Description, KnownDescriptions, ParsedFiles, Placement, Sources
 from apifold.errors import DescriptionError, DescriptionErrors
+from apifold.generation.clash import clash
 from apifold.generation.compile import Grounds, Tools, attach, compile_api
 from apifold.generation.generation import Generation, Loaded, digest_of, generation_id
 from apifold.generation.kept import KeptFiles
 from apifold.generation.prove import prove
 from apifold.generation.targets import Target, discover
-from apifold.marked import escape
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.pipeline.endpoint import Api, Site
-from apifold.routing import PLACEHOLDER
 from apifold.settings import ApiSettings
 
 Places = dict[tuple[Path, str], tuple[Target, tuple[Path, ...]]]
@@ -59,7 +58,7 @@ class Builder:
         """Read every description, so that processes that are forked from this one share what was read."""
         for target in self.targets:
             for path, overlays in discover(target, self.parsed).descriptions.items():
-                with suppress(DescriptionErrors):
+                with suppress(Exception):  # told when it is built
                     self._described(target, path, overlays, {})
 
     def build(self, before: Generation | None = None) -> Generation:
@@ -205,9 +204,9 @@ class Builder:
         losing: dict[int, tuple[DescriptionError, ...]] = {}
         for one in loaded:
             for other in loaded:
-                clash = _clash(one, other) if one is not other else None
-                if clash and not (self._was_there(one, before) and not self._was_there(other, before)):
-                    error = one.description.places.error(*clash)
+                clashing = clash(one, other) if one is not other else None
+                if clashing and not (self._was_there(one, before) and not self._was_there(other, before)):
+                    error = one.description.places.error(*clashing)
                     losing[id(one)] = (*losing.get(id(one), ()), error)
         staying = [one for one in loaded if id(one) not in losing]
         for one in loaded:
@@ -218,7 +217,7 @@ class Builder:
             target, overlays = places[one.path, one.target]
             running = before.of(one.path, one.target) if before else None
             instead = self._last_good(target, one.path, overlays, found, running)
-            if instead is not None and not any(_clash(instead, other) or _clash(other, instead) for other in staying):
+            if instead is not None and not any(clash(instead, other) or clash(other, instead) for other in staying):
                 staying.append(instead)
         return staying
 
@@ -266,44 +265,3 @@ def _as_asked(description: Description, target: Target) -> Description:
     if target.extension:
         extension = replace_struct(extension, **target.extension)
     return replace(description, extension=extension)
-
-
-def _clash(one: Loaded, other: Loaded) -> tuple[str, str, str] | None:
-    """Pointer, message and remedy where one can't stand beside another."""
-    if one.api.name == other.api.name:
-        return "", f"its name {one.api.name!r} is also that of {other.path}", "give each its own name"
-    whole = one.part_of or one.api.name
-    if whole == (other.part_of or other.api.name):
-        return _clash_of_parts(one, other)
-    remedy = "give each its own base path"
-    if one.api.base == other.api.base:
-        return "", f"its base path {one.api.base or '/'} is also that of {other.path}", remedy
-    if other.api.base.startswith(f"{one.api.base}/"):
-        for operation in one.description.operations:
-            path = one.description.template_base + operation.path
-            if path == other.api.base or path.startswith(f"{other.api.base}/"):
-                hidden = f"its {operation.method} {path} is hidden by {other.path}, whose base path is {other.api.base}"
-                return operation.pointer, hidden, remedy
-    return None
-
-
-def _clash_of_parts(one: Loaded, other: Loaded) -> tuple[str, str, str] | None:
-    """What a part wants, and another one, or the whole, has."""
-    if not one.part_of:
-        return None
-    if one.api.base != other.api.base:
-        message = f"its base path {one.api.base or '/'} is not {other.api.base or '/'}, that of the API it is a part of"
-        return "", message, "make them one"
-    places = {(operation.method, _without_names(operation.path)) for operation in other.description.operations}
-    for operation in one.description.operations:
-        if (operation.method, _without_names(operation.path)) in places:
-            return operation.pointer, f"its {operation.title} is also in {other.path}", "choose another path"
-    for name, schema in one.description.schemas.items():
-        if other.description.schemas.get(name, schema) != schema:
-            message = f"its schema {name!r} is another one in {other.path}, and both are in one document"
-            return f"/components/schemas/{escape(name)}", message, "choose another name"
-    return None
-
-
-def _without_names(path: str) -> str:
-    return PLACEHOLDER.sub("{}", path)
