@@ -59,6 +59,16 @@ _NAMES = _Names(
 )  # fmt: skip
 
 
+class _Trailers(dict[str, str]):
+    """Where what stands behind a body goes (RFC 9110, 6.5): nowhere. It must not pass for a header of anybody."""
+
+    def __setitem__(self, key: str, value: str) -> None:
+        pass
+
+
+_TRAILERS = _Trailers()
+
+
 class HttpProtocol(asyncio.Protocol):
     """One connection.
 
@@ -78,6 +88,7 @@ class HttpProtocol(asyncio.Protocol):
         self.phase = IDLE
         self.url = b""
         self.headers: dict[str, str] = {}
+        self.head: dict[str, str] = {}
         self.body: list[bytes] = []
         self.body_bytes = 0
         self.head_bytes = 0
@@ -162,8 +173,6 @@ class HttpProtocol(asyncio.Protocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.phase == BODY:
-            return  # a trailer (RFC 9110, 6.5): it must not pass for a header, of this request or of the next
         key = _NAMES[name]
         if key in self.headers:
             self._repeated(key, value.decode("latin-1"))
@@ -195,6 +204,8 @@ class HttpProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self.closing:
             return
+        if self.phase == BODY:
+            self.headers, self.head = self.head, {}
         self.phase = IDLE
         self.head_bytes = 0
         if self.incoming:
@@ -258,6 +269,7 @@ class HttpProtocol(asyncio.Protocol):
             self._stop(self._body_too_large())
         if length != "0":
             self.phase, self.deadline = BODY, self.hub.body_deadline
+            self.head, self.headers = headers, _TRAILERS
             if not self.running:
                 self._continue(headers)
 
@@ -274,6 +286,7 @@ class HttpProtocol(asyncio.Protocol):
         self.phase = BODY
         keep, old = self._manners(headers)
         request = self._request()
+        self.headers = _TRAILERS
         self.incoming = Incoming(partial(self._continue, headers), self._read_on, self.transport.pause_reading)
         request.pieces = self.incoming
         self._answer(request, keep, old)
