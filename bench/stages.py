@@ -77,7 +77,7 @@ def stages(application: Application, ask: Ask) -> list[tuple[str, Callable[[], A
     segments = request.segments
     api = find(site, segments)
     endpoint, captured = match(api, request, segments)
-    exchange = Exchange(request, 0.0, api, endpoint, captured)
+    exchange = Exchange(request, 0.0, site, observers, api, endpoint, captured)
     endpoint.gate.admit(exchange)
     result: Any = call(exchange, observers)
     response = finish(exchange, result, observers)
