@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from apifold.http import Request
+from apifold.http import Request, first_header
 from apifold.http.response import Headers
 
 
@@ -46,8 +46,7 @@ class Result(msgspec.Struct, eq=False):
 
     def header(self, name: str) -> str:
         """A header's value, or nothing."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), "")
+        return first_header(self.headers, name) or ""
 
 
 class Exchange(msgspec.Struct, eq=False):

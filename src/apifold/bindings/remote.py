@@ -11,7 +11,7 @@ from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
 from apifold.errors import NotFound
 from apifold.exchange import Call, Exchange, Result
-from apifold.http import Response
+from apifold.http import Response, discard
 from apifold.outgoing import Outgoing, forward
 
 GATHERED_BYTES = 1024 * 1024
@@ -76,4 +76,4 @@ class _Joined:
 
     async def aclose(self) -> None:
         """Read no more."""
-        await self._rest.aclose()  # type: ignore[attr-defined]  # bodies of other servers can be closed
+        await discard(self._rest)

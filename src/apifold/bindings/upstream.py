@@ -15,7 +15,7 @@ from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
 from apifold.errors import Invalid, MissingExtra, NotFound, SettingsError, Unavailable, UpstreamFailed
 from apifold.exchange import Call, Exchange, Page, Result
-from apifold.http import Response
+from apifold.http import Response, discard
 from apifold.outgoing import Reply, Upstream, fault_of, forward, joined
 from apifold.service import PerRequest
 
@@ -182,7 +182,7 @@ class _Mapped:
                 break
             if request.pieces is not None:
                 raise Unavailable("The other service wanted another token, and the body is gone; send it again.", 1)
-            await _ended(response)
+            await discard(response.body)
         return Result(response.status, response)
 
     def _path(self, arguments: Mapping[str, Any]) -> str:
@@ -272,12 +272,6 @@ def _header(name: str, value: Any) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise Invalid(f"A value can't stand in the header {name}: it has control characters.")
     return text
-
-
-async def _ended(response: Response) -> None:
-    close = getattr(response.body, "aclose", None)
-    if close:
-        await close()
 
 
 def _takes_slashes(schema: Any) -> bool:

@@ -7,8 +7,7 @@ from typing import Protocol
 
 from apifold.compare.differences import Difference, Noise, differences
 from apifold.compare.recording import RecordedRequest
-from apifold.http import Request, Response, awaited
-from apifold.http.response import Responding
+from apifold.http import Request, Responding, Response, awaited
 
 
 class Side(Protocol):
@@ -43,8 +42,7 @@ class ProcessSide:
         headers = {name.lower(): text for name, text in sent.items()}
         request = Request(recorded.method, path, query, headers, recorded.content, "127.0.0.1", id="compare")
         response = await awaited(self.application.answer(request))
-        if not isinstance(response.body, bytes):
-            response.body = b"".join([piece async for piece in response.body])
+        await response.whole()
         return response
 
 

@@ -57,14 +57,12 @@ class Shadowing:
             return
         recording = self.recordings.get(endpoint.api) or self.recordings.get(endpoint.api.partition("/")[0])
         shadow = endpoint.shadow if endpoint.shadow and _is_wanted(endpoint.shadow, exchange) else None
-        if shadow is None and recording is None:
-            return
-        if len(self._waiting) >= MAX_WAITING or (shadow and not isinstance(response.body, bytes)):
-            if shadow:
-                self.evidence.note_skipped(endpoint.api, shadow.pair, endpoint.name)
-            if recording is None or len(self._waiting) >= MAX_WAITING:
-                return
+        is_full = len(self._waiting) >= MAX_WAITING
+        if shadow and (is_full or not isinstance(response.body, bytes)):
+            self.evidence.note_skipped(endpoint.api, shadow.pair, endpoint.name)
             shadow = None
+        if is_full or not (shadow or recording):
+            return
         self._waiting.append(_Waiting(exchange, response, shadow, recording))
         if self._working is None:
             self._working = asyncio.get_running_loop().create_task(self._work())
@@ -122,8 +120,7 @@ async def _answer_of(shadow: Shadow, exchange: Exchange) -> Response:
         response = endpoint.writer.render(result, copy.media)
     except Fault as fault:
         response = exchange.api.dialect.render(fault, exchange.request)
-    if not isinstance(response.body, bytes):
-        response.body = b"".join([piece async for piece in response.body])
+    await response.whole()
     return response
 
 

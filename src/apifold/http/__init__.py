@@ -3,7 +3,7 @@
 from apifold.http.hops import request_headers_to_pass, response_headers_to_pass
 from apifold.http.media import best_match, matches, media_type, takes_gzip
 from apifold.http.request import Request
-from apifold.http.response import Responding, Response, awaited, reason
+from apifold.http.response import Responding, Response, awaited, discard, first_header, reason
 
 __all__ = [
     "Request",
@@ -11,6 +11,8 @@ __all__ = [
     "Response",
     "awaited",
     "best_match",
+    "discard",
+    "first_header",
     "matches",
     "media_type",
     "reason",

@@ -38,8 +38,26 @@ class Response(msgspec.Struct, eq=False):
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by its name in any case."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        return first_header(self.headers, name)
+
+    async def whole(self) -> bytes:
+        """The body, read to its end where it comes in pieces; from then on it is bytes."""
+        if not isinstance(self.body, bytes):
+            self.body = b"".join([piece async for piece in self.body])
+        return self.body
+
+
+def first_header(headers: Headers, name: str) -> str | None:
+    """The first value of a header among pairs, by its name in any case."""
+    wanted = name.lower()
+    return next((value for key, value in headers if key.lower() == wanted), None)
+
+
+async def discard(body: bytes | AsyncIterator[bytes]) -> None:
+    """End a body that nobody will read, so that what it holds is let go."""
+    close = getattr(body, "aclose", None)
+    if close:
+        await close()
 
 
 Responding = Response | Coroutine[Any, Any, Response]

@@ -14,6 +14,7 @@ import msgspec
 from yarl import URL
 
 from apifold.errors import UpstreamFailed, UpstreamTimeout
+from apifold.http import first_header
 from apifold.http.response import Headers
 from apifold.outgoing.addresses import Addresses
 
@@ -62,8 +63,7 @@ class Reply:
 
     def header(self, name: str) -> str:
         """The first value of a header, or nothing."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), "")
+        return first_header(self.headers, name) or ""
 
     def json(self) -> Any:
         """The body as JSON.

@@ -18,7 +18,7 @@ from functools import partial
 
 import httptools
 
-from apifold.http import Request, Response
+from apifold.http import Request, Response, discard
 from apifold.server.drive import Driven
 from apifold.server.heads import head
 from apifold.server.hub import FOREVER, LINGER_SECONDS, Hub
@@ -342,7 +342,7 @@ class HttpProtocol(asyncio.Protocol):
         if self.transport.is_closing():
             self.running = False
             if isinstance(answered, Response) and not isinstance(answered.body, bytes):
-                self.hub.loop.create_task(_discarded(answered.body))
+                self.hub.loop.create_task(discard(answered.body))
             return
         if isinstance(answered, Exception):
             answered, keep = _failed(request, answered), False
@@ -371,7 +371,7 @@ class HttpProtocol(asyncio.Protocol):
         """Write a response, at once or piece by piece."""
         hub, body = self.hub, response.body
         if not isinstance(body, bytes) and (response.status in _BODILESS or request.method == "HEAD"):
-            hub.loop.create_task(_discarded(body))
+            hub.loop.create_task(discard(body))
             if response.status in _BODILESS:
                 body = b""
         if hub.draining or self.incoming or (self.closing and not self.queue):
@@ -424,7 +424,7 @@ class HttpProtocol(asyncio.Protocol):
             log.exception("a streamed answer failed")
         finally:
             self.stream = None
-            await _discarded(body)
+            await discard(body)
             if not whole:
                 self.running = False
                 self.transport.abort()
@@ -507,13 +507,6 @@ class HttpProtocol(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once."""
         self.transport.abort()
-
-
-async def _discarded(body: AsyncIterator[bytes]) -> None:
-    """End a body that nobody will read, so that what it holds is let go."""
-    close = getattr(body, "aclose", None)
-    if close:
-        await close()
 
 
 def _failed(request: Request, error: Exception) -> Response:

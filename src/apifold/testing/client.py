@@ -83,12 +83,11 @@ class Client:
     async def _send(self, request: Request) -> Answer:
         request.id = "test"
         response = await awaited(self.application.answer(request))
-        body = response.body if isinstance(response.body, bytes) else b"".join([part async for part in response.body])
         headers: dict[str, str] = {}
         for name, value in response.headers:
             key = name.lower()
             headers[key] = f"{headers[key]}, {value}" if key in headers else value
-        return Answer(response.status, headers, body)
+        return Answer(response.status, headers, await response.whole())
 
     def get(self, path: str, **more: Any) -> Answer:
         """GET."""

@@ -65,8 +65,7 @@ class Broker:
         try:
             cloud = await self.inventory.find(owner, region)
             answer = await self.send(cloud, _asking(path, request), inside)
-            body = answer.body if isinstance(answer.body, bytes) else b"".join([piece async for piece in answer.body])
-            said = orjson.loads(body)
+            said = orjson.loads(await answer.whole())
         except (Fault, orjson.JSONDecodeError):
             return {}
         return said if answer.status == 200 and isinstance(said, dict) and said.get("result") is True else {}

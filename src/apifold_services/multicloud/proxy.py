@@ -33,10 +33,11 @@ async def identity_version(place: Place, request: Request) -> dict[str, Any]:
 async def create_token(place: Place, request: Request, deployment: Deployment, body: dict[str, Any]) -> Response:
     """A token of the cloud's own, by the credentials that come with the request; its catalogue leads back here."""
     url = await place.login.address("identity")
-    answer = await _whole(await forward(deployment.outgoing(), request, f"{url}/auth/tokens"))
+    answer = await forward(deployment.outgoing(), request, f"{url}/auth/tokens")
+    written = await answer.whole()
     if answer.status != 201:
         return answer
-    content = orjson.loads(answer.body)
+    content = orjson.loads(written)
     here = f"{request.base_url}{request.path}".partition("/identity/")[0]
     for service in content["token"].get("catalog") or ():
         for endpoint in service.get("endpoints") or ():
@@ -54,13 +55,6 @@ async def pass_through(place: Place, service: str, rest: str, request: Request, 
     answer = await forward(deployment.outgoing(), request, f"{address}/{sent}", without=("authorization", "cookie"))
     if (answer.header("content-type") or "").partition(";")[0] not in _OWN_LINKS:
         return answer
-    answer = await _whole(answer)
     here = f"{request.base_url}{head}/{service}"
-    answer.body = answer.body.replace(address.encode(), here.encode())
-    return answer
-
-
-async def _whole(answer: Response) -> Response:
-    if not isinstance(answer.body, bytes):
-        answer.body = b"".join([piece async for piece in answer.body])
+    answer.body = (await answer.whole()).replace(address.encode(), here.encode())
     return answer
