@@ -86,7 +86,7 @@ def line(text: str, pointer: str) -> int:
         return 0
     found: int = node.start_mark.line + 1
     for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
+        key = unescape(part)
         child: Node | None = None
         if isinstance(node, MappingNode):
             for key_node, value_node in node.value:
@@ -104,6 +104,11 @@ def line(text: str, pointer: str) -> int:
 def escape(key: str) -> str:
     """A key as one part of a JSON Pointer (RFC 6901, 3)."""
     return key.replace("~", "~0").replace("/", "~1")
+
+
+def unescape(part: str) -> str:
+    """The key that one part of a JSON Pointer stands for (RFC 6901, 4)."""
+    return part.replace("~1", "/").replace("~0", "~")
 
 
 def _refused(name: str, at: int, message: str, remedy: str) -> DescriptionErrors:

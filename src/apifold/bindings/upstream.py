@@ -119,7 +119,7 @@ class _Mapped:
         self.there = 200 if "200" in operation.answers else self.success
         self.method = option.method or operation.method
         self.names = {one.name: argument_name(one.inner_name) for one in operation.parameters}
-        self.rest = {one.name for one in operation.parameters if _takes_slashes(one.schema)}
+        self.rest = {one.name for one in operation.parameters if one.takes_slashes}
         self.has_body = operation.body is not None
         paging = {"limit", "marker", "offset"} if option.page else set()
         self.query = [
@@ -272,10 +272,6 @@ def _header(name: str, value: Any) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise Invalid(f"A value can't stand in the header {name}: it has control characters.")
     return text
-
-
-def _takes_slashes(schema: Any) -> bool:
-    return isinstance(schema, dict) and (schema.get("format") == "path" or schema.get("x-multi-segment") is True)
 
 
 def _text(value: Any) -> str:

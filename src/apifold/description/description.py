@@ -9,6 +9,7 @@ from typing import Any
 
 from apifold.description.extension import DocumentExtension, OperationExtension
 from apifold.description.places import Places
+from apifold.marked import unescape
 
 MediaTypes = Mapping[str, Any]
 """Media type to its object: `schema`, `encoding`, `example`, `examples`."""
@@ -37,6 +38,12 @@ class Parameter:
     def inner_name(self) -> str:
         """What it is called behind the API."""
         return self.source or self.name
+
+    @property
+    def takes_slashes(self) -> bool:
+        """Whether its value may have slashes in it: `format: path`, or `x-multi-segment: true`."""
+        schema = self.schema if isinstance(self.schema, dict) else {}
+        return schema.get("format") == "path" or schema.get("x-multi-segment") is True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,5 +129,5 @@ class Description:
         seen: set[str] = set()
         while isinstance(schema, dict) and isinstance(schema.get("$ref"), str) and schema["$ref"] not in seen:
             seen.add(schema["$ref"])
-            schema = self.schemas.get(schema["$ref"].rpartition("/")[2].replace("~1", "/").replace("~0", "~"), {})
+            schema = self.schemas.get(unescape(schema["$ref"].rpartition("/")[2]), {})
         return schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apifold.description.places import Places
-from apifold.marked import escape
+from apifold.marked import escape, unescape
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
@@ -182,21 +182,17 @@ class _Converter:
     def _resolve(self, parameter: dict[str, Any]) -> dict[str, Any]:
         target = parameter.get("$ref", "")
         if target.startswith("#/parameters/"):
-            return self._resolve(self.parameters[_unescape(target[len("#/parameters/") :])])
+            return self._resolve(self.parameters[unescape(target[len("#/parameters/") :])])
         return parameter
 
     def _resolve_response(self, response: dict[str, Any]) -> dict[str, Any]:
         target = response.get("$ref", "")
         if target.startswith("#/responses/"):
-            return self._resolve_response(self.responses[_unescape(target[len("#/responses/") :])])
+            return self._resolve_response(self.responses[unescape(target[len("#/responses/") :])])
         return response
 
     def _came(self, pointer: str, origin: str) -> None:
         self.places.move(pointer, *self.places.origin(origin))
-
-
-def _unescape(name: str) -> str:
-    return name.replace("~1", "/").replace("~0", "~")
 
 
 def _rewritten(node: Any) -> Any:

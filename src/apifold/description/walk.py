@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from apifold.marked import escape
+from apifold.marked import escape, unescape
 
 Schema = dict[str, Any] | bool
 
@@ -109,7 +109,7 @@ def resolve_pointer(document: Any, pointer: str) -> Any:
     """
     node = document
     for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
+        key = unescape(part)
         if isinstance(node, dict) and key in node:
             node = node[key]
         elif isinstance(node, list) and key.isdigit() and int(key) < len(node):

@@ -22,6 +22,7 @@ from apifold.exchange import Around, Call, Exchange, Result
 from apifold.generation.gate import compile_gate
 from apifold.generation.sources import declares_sources, mapped, source_errors
 from apifold.http import Request
+from apifold.marked import unescape
 from apifold.pipeline.dialects import Dialect, TemplateDialect
 from apifold.pipeline.endpoint import Api, Endpoint, Shadow
 from apifold.pipeline.handle import inside
@@ -352,13 +353,10 @@ def attach(api: Api, guest: Api) -> Api:
 
 
 def _takes_rest(operation: Operation) -> bool:
-    """Whether the last path parameter takes slashes too: `format: path`, or `x-multi-segment: true`."""
+    """Whether the path's last parameter takes what is left of a path."""
     return any(
-        parameter.where == "path"
-        and operation.path.endswith(f"{{{parameter.name}}}")
-        and isinstance(parameter.schema, dict)
-        and (parameter.schema.get("format") == "path" or parameter.schema.get("x-multi-segment") is True)
-        for parameter in operation.parameters
+        one.where == "path" and one.takes_slashes and operation.path.endswith(f"{{{one.name}}}")
+        for one in operation.parameters
     )
 
 
@@ -368,7 +366,7 @@ def _changed(
     """A copy of a document with one operation changed; all else is shared."""
     copy = dict(document)
     node = copy
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    parts = [unescape(part) for part in pointer.split("/")[1:]]
     for part in parts[:-1]:
         child = node[part]
         if isinstance(child, dict) and "$ref" in child:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from apifold.description.extension import METHODS
 from apifold.description.walk import resolve_pointer
+from apifold.marked import unescape
 
 HOPS = 16
 """References that lead to references."""
@@ -92,7 +93,7 @@ class Outline:
         if not pointer.startswith(home):
             return "", ""
         key, slash, rest = pointer.removeprefix(home).partition("/")
-        name = key.replace("~1", "/").replace("~0", "~")
+        name = unescape(key)
         return (name, slash + rest) if name in self.schemas else ("", "")
 
     def _tags(self) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from itertools import pairwise
 from typing import Any
 
 from apifold import extension_points
+from apifold.description.extension import KEY
 from apifold.description.walk import Schema
 from apifold.marked import escape
-from apifold.schema.members import copied, parts_of
+from apifold.schema.members import children_of, copied, parts_of
 from apifold.schema.projection import is_marked
 
 Path = tuple[str | int, ...]
@@ -48,8 +49,7 @@ def parse_source(text: str) -> Path:
 
 def source_of(schema: Any) -> str:
     """The source that a schema declares, or nothing."""
-    keys = schema.get("x-apifold") if isinstance(schema, dict) else None
-    return str((keys or {}).get("source", ""))
+    return str(_said(schema, "source", ""))
 
 
 class Mapping:
@@ -102,7 +102,7 @@ class Member:
 
     def __init__(self, name: str, schemas: list[Any], node: Node, named: dict[str, Any]) -> None:
         self.name = name
-        source = next((text for text in map(source_of, schemas) if text), "")
+        source = _first_source(schemas)
         self.path: Path = parse_source(source) if source else (name,)
         self.find = _finder(self.path)
         self.node: Node | None = node
@@ -110,8 +110,8 @@ class Member:
         self.absent = next((found for found in map(_absent_of, schemas) if found is not MISSING), MISSING)
         self.read_only = any(is_marked(schema, "readOnly", named) for schema in schemas)
         self.write_only = any(is_marked(schema, "writeOnly", named) for schema in schemas)
-        named_action = next((name for name in map(_action_of, schemas) if name), "")
-        self.action: Any = extension_points.load("apifold.actions", named_action) if named_action else None
+        action = next((name for schema in schemas if (name := _said(schema, "action", ""))), "")
+        self.action: Any = extension_points.load("apifold.actions", str(action)) if action else None
 
 
 class Node:
@@ -251,42 +251,39 @@ class _Compiler:
         return root.is_mapped
 
     def _fill(self, node: Node, parts: list[dict[str, Any]], required: set[str]) -> None:
-        members: dict[str, list[Any]] = {}
-        for schema in parts:
-            for name, child in (schema.get("properties") or {}).items():
-                members.setdefault(name, []).append(child)
-        for name, children in members.items():
-            below = [part for child in children for part, _ in parts_of(child, self.named)]
-            member = Member(name, below, self.node(children), self.named)
+        children = children_of(parts)
+        for name, schemas in children.members.items():
+            below = [part for schema in schemas for part, _ in parts_of(schema, self.named)]
+            member = Member(name, below, self.node(schemas), self.named)
             member.required = name in required
             node.members[name] = member
             if not member.path and member.node:
                 member.node.is_mapped = True  # it must not take everything that is there
             node.is_mapped |= any(map(source_of, below)) or member.action is not None
-        items = [schema["items"] for schema in parts if isinstance(schema.get("items"), dict)]
-        if items:
-            node.items = self.node(items)
-            source = next((text for text in map(source_of, items) if text), "")
+        if children.items:
+            node.items = self.node(children.items)
+            source = _first_source(children.items)
             node.inner = parse_source(source) if source else ()
             node.is_mapped |= bool(source)
-        values = [one["additionalProperties"] for one in parts if isinstance(one.get("additionalProperties"), dict)]
-        node.values = self.node(values) if values else None
-        node.keeps = bool(values) or any(
+        node.values = self.node(children.values) if children.values else None
+        node.keeps = bool(children.values) or any(
             one.get("additionalProperties") is True or "patternProperties" in one for one in parts
         )
         node.taken = frozenset(str(member.path[0]) for member in node.members.values() if member.path)
 
 
-def _action_of(schema: Any) -> str:
-    keys = schema.get("x-apifold") if isinstance(schema, dict) else None
-    return str((keys or {}).get("action", ""))
+def _said(schema: Any, key: str, otherwise: Any) -> Any:
+    """What a schema's `x-apifold` says under a key."""
+    return (schema.get(KEY) or {}).get(key, otherwise) if isinstance(schema, dict) else otherwise
+
+
+def _first_source(schemas: list[Any]) -> str:
+    return next((text for text in map(source_of, schemas) if text), "")
 
 
 def _absent_of(schema: Any) -> Any:
     """What a member is where the core has none, as its schema says."""
-    if not isinstance(schema, dict):
-        return MISSING
-    return (schema.get("x-apifold") or {}).get("absent", schema.get("default", MISSING))
+    return _said(schema, "absent", schema.get("default", MISSING) if isinstance(schema, dict) else MISSING)
 
 
 def _finder(path: Path) -> Callable[[dict[str, Any]], Any]:

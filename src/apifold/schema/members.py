@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from apifold.description.walk import Schema
 from apifold.errors import Problem
-from apifold.marked import escape
+from apifold.marked import escape, unescape
 from apifold.schema.projection import is_marked
 
 Shaper = Callable[[Any, str, list[Problem]], None]
@@ -38,7 +39,7 @@ def is_described(schema: Schema, named: dict[str, Any], pointer: str) -> bool:
     for part in pointer.split("/")[1:]:
         if node is None:
             return False
-        name = part.replace("~1", "/").replace("~0", "~")
+        name = unescape(part)
         node = node.members.get(name) or node.values or (node.items if name.isdigit() else None)
     return node is not None
 
@@ -61,6 +62,33 @@ def parts_of(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Children:
+    """What schemas that speak of one value say of what is in it.
+
+    Attributes:
+        members: the schemas of its members, by name.
+        items: those of its items.
+        values: those of members that are not named.
+    """
+
+    members: dict[str, list[Any]]
+    items: list[Any]
+    values: list[Any]
+
+
+def children_of(parts: Iterable[dict[str, Any]]) -> Children:
+    """What some schemas that speak of one value say of what is in it."""
+    found = Children({}, [], [])
+    for part in parts:
+        for name, child in (part.get("properties") or {}).items():
+            found.members.setdefault(name, []).append(child)
+        for key, into in (("items", found.items), ("additionalProperties", found.values)):
+            if isinstance(part.get(key), dict):
+                into.append(part[key])
+    return found
+
+
 class _Compiler:
     def __init__(self, named: dict[str, Any], strip: bool) -> None:
         self.named = named
@@ -77,32 +105,25 @@ class _Compiler:
         return self.nodes[key]
 
     def _fill(self, node: _Node, parts: list[tuple[dict[str, Any], bool]]) -> None:
-        members: dict[str, list[Any]] = {}
+        children = children_of(schema for schema, _ in parts)
         for schema, sure in parts:
             for name, child in (schema.get("properties") or {}).items():
-                members.setdefault(name, []).append(child)
                 if sure and isinstance(child, dict):
                     self._fill_default(node, name, child)
                 if is_marked(child, "readOnly", self.named):
                     node.read_only[name] = (child.get("x-apifold") or {}).get("read_only_reason", "")
                     self.needed = True
-        items = [schema["items"] for schema, _ in parts if isinstance(schema.get("items"), dict)]
-        values = [
-            schema["additionalProperties"]
-            for schema, _ in parts
-            if isinstance(schema.get("additionalProperties"), dict)
-        ]
         opened = any(
             schema.get(key, False) is not False
             for schema, _ in parts
             for key in ("additionalProperties", "unevaluatedProperties", "patternProperties")
         )
-        if self.strip and members and not opened:
-            node.known = frozenset(members)
+        if self.strip and children.members and not opened:
+            node.known = frozenset(children.members)
             self.needed = True
-        node.members = {name: self.node(children) for name, children in members.items()}
-        node.items = self.node(items) if items else None
-        node.values = self.node(values) if values else None
+        node.members = {name: self.node(schemas) for name, schemas in children.members.items()}
+        node.items = self.node(children.items) if children.items else None
+        node.values = self.node(children.values) if children.values else None
 
     def _fill_default(self, node: _Node, name: str, child: dict[str, Any]) -> None:
         target = self.named.get(str(child.get("$ref", "")).removeprefix(_NAMED_AT), {})
