@@ -112,8 +112,8 @@ class Application:
             builder = self.builder
             generation = builder.build()
             took = perf_counter() - began
-            if not self.settings.quarantine and not self.crew.has_said("started"):
-                self._refuse_errors(generation)
+            if generation.refused and not self.settings.quarantine and not self.crew.has_said("started"):
+                raise DescriptionErrors(generation.refused)
             self._tell_unknown_apis(generation)
             self._counters = Counters(self.crew.counts_file())
             self._shadowing = self._shadows()
@@ -211,9 +211,7 @@ class Application:
 
     def errors(self) -> list[str]:
         """What keeps files from being served at all."""
-        generation = self.running.generation
-        served = {one.path for one in generation.loaded}
-        return [str(error) for path, errors in generation.errors.items() if path not in served for error in errors]
+        return [str(error) for error in self.running.generation.refused]
 
     def state(self) -> dict[str, Any]:
         """What is loaded and what failed, here and in every worker."""
@@ -248,12 +246,6 @@ class Application:
         """
         made: Method = extension_points.load("apifold.auth", name)(self.settings)
         return made
-
-    def _refuse_errors(self, generation: Generation) -> None:
-        served = {one.path for one in generation.loaded}
-        refused = [error for path, errors in generation.errors.items() if path not in served for error in errors]
-        if refused:
-            raise DescriptionErrors(refused)
 
     def _tell_unknown_apis(self, generation: Generation) -> None:
         """Settings of an API that is not there may be meant for one that is."""

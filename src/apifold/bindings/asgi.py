@@ -9,8 +9,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
-from apifold.bindings.modules import HandlerError
-from apifold.bindings.tasks import in_task
+from apifold.bindings.tasks import tasked
 from apifold.bindings.workplace import Workplace
 from apifold.deployment import Deployment
 from apifold.description import Operation
@@ -31,10 +30,7 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
 
     Its scope has `apifold`: the `caller`, and what the service `provides` to handlers.
     """
-    try:
-        application: Application = workplace.modules.attribute(str(option))
-    except HandlerError as error:
-        raise workplace.unnamed(operation, error) from None
+    application: Application = workplace.named(operation, option)
     hosted: Hosted = workplace.deployment.once(f"asgi {option}", lambda: Hosted(application, workplace.deployment))
     provides = workplace.provides
 
@@ -42,10 +38,7 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
         response = await hosted.answer(scope_of(exchange, operation.method, provides), exchange.request.body)
         return Result(response.status, response)
 
-    def call(exchange: Exchange) -> Awaitable[Result]:
-        return in_task(answered(exchange))
-
-    return call
+    return tasked(answered)
 
 
 def scope_of(exchange: Exchange, method: str, provides: Mapping[str, Any]) -> dict[str, Any]:

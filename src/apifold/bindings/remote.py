@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from apifold.bindings.tasks import in_task
+from apifold.bindings.tasks import tasked
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
 from apifold.errors import NotFound
@@ -39,10 +39,7 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
             await _gather(response)
         return Result(response.status, response)
 
-    def call(exchange: Exchange) -> Awaitable[Result]:
-        return in_task(answered(exchange))
-
-    return call
+    return tasked(answered)
 
 
 async def _gather(response: Response) -> None:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from apifold.exchange import Call, Exchange, Result
+
 T = TypeVar("T")
+
+
+def tasked(answer: Callable[[Exchange], Coroutine[Any, Any, Result]]) -> Call:
+    """A binding's call, each in a task of its own."""
+
+    def call(exchange: Exchange) -> Awaitable[Result]:
+        return in_task(answer(exchange))
+
+    return call
 
 
 async def in_task(coroutine: Coroutine[Any, Any, T]) -> T:

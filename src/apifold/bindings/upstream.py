@@ -10,13 +10,13 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from apifold.bindings.names import argument_name
-from apifold.bindings.tasks import in_task
+from apifold.bindings.tasks import tasked
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
 from apifold.errors import Invalid, MissingExtra, NotFound, SettingsError, Unavailable, UpstreamFailed
 from apifold.exchange import Call, Exchange, Page, Result
 from apifold.http import Response, discard
-from apifold.outgoing import Reply, Upstream, fault_of, forward, joined
+from apifold.outgoing import Reply, Upstream, fault_of, forward
 from apifold.service import PerRequest
 
 CREDENTIALS = frozenset(("authorization", "cookie", "x-auth-token"))
@@ -84,11 +84,7 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
         raise workplace.refused(
             operation, f"the upstream binding: {error}", "see the reference of bindings", below
         ) from None
-
-    def call(exchange: Exchange) -> Awaitable[Result]:
-        return in_task(mapped.passed(exchange) if chosen.passes else mapped.answered(exchange))
-
-    return call
+    return tasked(mapped.passed if chosen.passes else mapped.answered)
 
 
 Reach = Callable[[Exchange], Awaitable[Upstream]]
@@ -167,8 +163,7 @@ class _Mapped:
         path = self._path(exchange.arguments)
         request = exchange.request
         for again in (True, False):
-            address = await upstream.session.address(self.option.service)
-            url = joined(address, path) if self.versioned else address + path
+            url = await upstream.address(path, self.option.service, versioned=self.versioned)
             known = await upstream.session.headers()
             response = await forward(
                 upstream.outgoing,

@@ -42,6 +42,17 @@ class Workplace:
         """The error to raise when an operation can't be bound, placed in its file."""
         return DescriptionErrors([self.error(operation, message, remedy, below)])
 
+    def named(self, operation: Operation, name: Any) -> Any:
+        """What `MODULE:NAME` stands for.
+
+        Raises:
+            DescriptionErrors: it is not there, or may not be named.
+        """
+        try:
+            return self.modules.attribute(str(name))
+        except HandlerError as error:
+            raise self.unnamed(operation, error) from None
+
     def unnamed(self, operation: Operation, error: HandlerError, below: str = "") -> DescriptionErrors:
         """The errors to raise when code can't be had: where it is named, and where it fails itself."""
         place = self.error(operation, str(error), error.remedy, below)

@@ -12,7 +12,6 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.handlers import SimpleHandler
 from wsgiref.headers import Headers
 
-from apifold.bindings.modules import HandlerError
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
 from apifold.errors import Broken
@@ -31,10 +30,7 @@ def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
 
     Its environment has `apifold.caller`, who is asking, and `apifold.provides`, what the service gives to handlers.
     """
-    try:
-        application: Application = workplace.modules.attribute(str(option))
-    except HandlerError as error:
-        raise workplace.unnamed(operation, error) from None
+    application: Application = workplace.named(operation, option)
     provides, threads = workplace.provides, workplace.threads
 
     async def call(exchange: Exchange) -> Result:

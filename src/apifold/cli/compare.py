@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -21,7 +20,8 @@ from apifold.cli.options import setting_options, settings_from
 from apifold.compare.differences import HEADERS, Difference, Noise
 from apifold.compare.recording import RecordedRequest, read_recording
 from apifold.compare.replay import ProcessSide, Side, replay
-from apifold.errors import Fault, MissingExtra
+from apifold.deployment import Deployment
+from apifold.errors import Fault
 from apifold.pipeline.handle import SAFE
 from apifold.settings import ApiSettings, Settings
 
@@ -119,16 +119,15 @@ def _implemented(target: str, settings: Settings, name: str | None, *, shadow: b
 @asynccontextmanager
 async def _servers(urls: tuple[str, ...], headers: dict[str, str], settings: Settings) -> AsyncIterator[list[Side]]:
     """The servers at some addresses."""
-    try:
-        from apifold.compare.server import ServerSide  # noqa: PLC0415  # brings aiohttp, for those who use it
-        from apifold.outgoing import Outgoing  # noqa: PLC0415  # as above
-    except ModuleNotFoundError:
-        raise MissingExtra("talking to other services", "upstream") from None
-    outgoing = Outgoing((*settings.outgoing, *(urlsplit(url).hostname or "" for url in urls)), settings.outgoing_ca)
+    deployment = Deployment(settings)
+    deployment.allow(*urls)
+    outgoing = deployment.outgoing()
+    from apifold.compare.server import ServerSide  # noqa: PLC0415  # brings aiohttp, for those who use it
+
     try:
         yield [ServerSide(outgoing, url, headers) for url in urls]
     finally:
-        await outgoing.close()
+        await deployment.stop()
 
 
 @asynccontextmanager

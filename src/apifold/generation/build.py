@@ -229,20 +229,11 @@ class Builder:
         return running is not None and running.digest == one.digest
 
     def _site(self, loaded: Iterable[Loaded]) -> Site:
-        apis = [one.api for one in loaded if not one.part_of]
-        for part in (one for one in loaded if one.part_of):
-            place = next((index for index, api in enumerate(apis) if api.base == part.api.base), None)
-            if place is None:
-                apis.append(part.api)
-            else:
-                apis[place] = attach(apis[place], part.api)
-        for api in self.around():
-            same = next((index for index, one in enumerate(apis) if one.base == api.base), None)
-            if same is None:
-                apis.append(api)
-            else:
-                apis[same] = attach(apis[same], api)
-        return Site.of(apis, ProblemDialect())
+        apis = {one.api.base: one.api for one in loaded if not one.part_of}
+        for guest in (*(one.api for one in loaded if one.part_of), *self.around()):
+            host = apis.get(guest.base)
+            apis[guest.base] = attach(host, guest) if host else guest
+        return Site.of(list(apis.values()), ProblemDialect())
 
     def _forget_removed(self, before: Generation | None, loaded: list[Loaded], errors: dict[Path, Any]) -> None:
         there = {one.path for one in loaded} | errors.keys()

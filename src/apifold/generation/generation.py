@@ -48,6 +48,12 @@ class Generation:
         """Every error of every file, sorted by file and line."""
         return tuple(sorted({error for errors in self.errors.values() for error in errors}))
 
+    @property
+    def refused(self) -> tuple[DescriptionError, ...]:
+        """The errors of files of which nothing is served."""
+        served = {one.path for one in self.loaded}
+        return tuple(error for path, errors in self.errors.items() if path not in served for error in errors)
+
     def of(self, path: Path, target: str) -> Loaded | None:
         """The API that a file describes for a target."""
         return next((one for one in self.loaded if one.path == path and one.target == target), None)

@@ -5,7 +5,7 @@ from apifold.outgoing.client import Outgoing, Reply, Sending
 from apifold.outgoing.faults import fault_of
 from apifold.outgoing.forward import forward
 from apifold.outgoing.keystone import KeystoneSession, Login
-from apifold.outgoing.upstream import FixedSession, Session, Upstream, joined, upstream_of
+from apifold.outgoing.upstream import FixedSession, Session, Upstream, upstream_of
 
 __all__ = [
     "AddressRefused",
@@ -20,6 +20,5 @@ __all__ = [
     "Upstream",
     "fault_of",
     "forward",
-    "joined",
     "upstream_of",
 ]

@@ -67,6 +67,19 @@ class Upstream:
     seconds: float = 30.0
     retries: int = 2
 
+    async def address(self, path: str, service: str = "", *, versioned: bool = True) -> str:
+        """The whole address of a path; a version that both it and the catalogue have (these differ) is there once.
+
+        Args:
+            versioned: whether what looks like a version at the path's beginning is one.
+
+        Raises:
+            Fault: the upstream can't be asked.
+        """
+        address = await self.session.address(service)
+        version = _VERSION.match(path) if versioned else None
+        return address + path[version.end() :] if version and address.endswith(version[0]) else address + path
+
     async def call(  # an HTTP request has so many parts
         self,
         method: str,
@@ -86,7 +99,7 @@ class Upstream:
             service: its type, where there are several.
             json: a body to send as JSON, or `body` as bytes.
             seconds: how long it may take; 0 for what is usual.
-            versioned: whether what looks like a version at the path's beginning is one.
+            versioned: as for `address`.
 
         Raises:
             Fault: the upstream can't be asked.
@@ -95,8 +108,7 @@ class Upstream:
         if json is not None:
             body = msgspec.json.encode(json)  # integers of any size
             sent.setdefault("Content-Type", "application/json")
-        address = await self.session.address(service)
-        url = joined(address, path) if versioned else address + path
+        url = await self.address(path, service, versioned=versioned)
         known = await self.session.headers()
         sending = Sending(method, url, {**sent, **known}, body, seconds or self.seconds, self.retries)
         reply = await self.outgoing.send(sending)
@@ -104,12 +116,6 @@ class Upstream:
             renewed = {**sent, **await self.session.headers()}
             reply = await self.outgoing.send(Sending(method, url, renewed, body, sending.seconds, self.retries))
         return reply
-
-
-def joined(address: str, path: str) -> str:
-    """A path below an address; a version that both carry (catalogues differ in that) is written once."""
-    version = _VERSION.match(path)
-    return address + path[version.end() :] if version and address.endswith(version[0]) else address + path
 
 
 def upstream_of(name: str, settings: UpstreamSettings, outgoing: Outgoing) -> Upstream:
