@@ -82,6 +82,13 @@ class Exchange(msgspec.Struct, eq=False):
     is_shadow: bool = False
     expected: str = ""
 
+    def beside(self, request: Request) -> Exchange:
+        """Another one for the same caller and API, on what this one began with."""
+        site, observers = self.site, self.observers
+        other = Exchange(request, self.began, site, observers, self.api, self.endpoint, self.captured)
+        other.caller, other.is_shadow = self.caller, self.is_shadow
+        return other
+
 
 Call = Callable[[Exchange], Result | Awaitable[Result]]
 """How an operation gets its answer: at once, or as something to await."""

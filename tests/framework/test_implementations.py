@@ -436,3 +436,40 @@ def test_a_handler_asks_inside(write, serve):
     """
     client = serve(write(api_yaml=textwrap.dedent(api), inside_handlers_py=handlers))
     assert client.get("/a/outer").json == {"found": '"here"', "lost": 404}
+
+
+def test_what_is_read_before_a_change_may_ask_inside_too(write, serve):
+    api = """
+    openapi: 3.1.0
+    info: {title: Inside, version: "1"}
+    servers: [{url: /b}]
+    paths:
+      /thing:
+        get:
+          operationId: reading_handlers.read
+          x-apifold: {traits: [etag]}
+          responses: {"200": {description: ok, content: {application/json: {schema: {type: object}}}}}
+        patch:
+          operationId: reading_handlers.change
+          x-apifold: {traits: [etag, merge-patch]}
+          responses: {"200": {description: ok, content: {application/json: {schema: {type: object}}}}}
+      /part:
+        get: {operationId: reading_handlers.part, responses: {"200": {description: ok}}}
+    """
+    handlers = """
+    from apifold import Request
+
+    async def read(inside, request):
+        return {"part": (await inside(Request("GET", "/b/part", "", request.headers))).body.decode()}
+
+    def part():
+        return {"n": 1}
+
+    def change(body):
+        return body
+    """
+    client = serve(write(api_yaml=textwrap.dedent(api), reading_handlers_py=handlers))
+    tag = client.get("/b/thing").headers["etag"]
+    sent = {"if-match": tag, "content-type": "application/merge-patch+json"}
+    changed = client.patch("/b/thing", json={"more": True}, headers=sent)
+    assert (changed.status, changed.json) == (200, {"part": '{"n":1}', "more": True})

@@ -254,10 +254,9 @@ class _Mapped:
 
 def _named_credentials(workplace: Workplace) -> frozenset[str]:
     """Headers that the description itself says credentials stand in."""
-    schemes = (workplace.description.document.get("components") or {}).get("securitySchemes") or {}
     return frozenset(
         str(scheme.get("name", "")).lower()
-        for scheme in schemes.values()
+        for scheme in workplace.description.security_schemes.values()
         if isinstance(scheme, dict) and scheme.get("in") == "header"
     )
 

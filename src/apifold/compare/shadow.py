@@ -8,7 +8,6 @@ import random
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from time import perf_counter
 
 from apifold.compare.differences import Noise, differences
 from apifold.compare.evidence import Evidence
@@ -109,9 +108,8 @@ class Shadowing:
 async def _answer_of(shadow: Shadow, exchange: Exchange) -> Response:
     """What the other implementation answers to the same request, its body in bytes."""
     endpoint: Endpoint = exchange.endpoint
-    copy = Exchange(exchange.request, perf_counter(), exchange.site, Observers())
-    copy.api, copy.endpoint, copy.captured = exchange.api, endpoint, exchange.captured
-    copy.caller, copy.media, copy.is_shadow = exchange.caller, exchange.media, True
+    copy = exchange.beside(exchange.request)
+    copy.observers, copy.media, copy.is_shadow = Observers(), exchange.media, True
     try:
         endpoint.reader.read(copy)
         result = shadow.call(copy)

@@ -15,6 +15,12 @@ MediaTypes = Mapping[str, Any]
 """Media type to its object: `schema`, `encoding`, `example`, `examples`."""
 
 
+def json_schema(content: MediaTypes) -> Any:
+    """The schema of JSON among some media types, that of a patch apart; None where there is none."""
+    whole = (one for media, one in content.items() if "json" in media and "patch" not in media)
+    return next((one["schema"] for one in whole if "schema" in one), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A path, query, header or cookie parameter; `schema` is JSON Schema 2020-12.
@@ -123,6 +129,20 @@ class Description:
         """The named schemas."""
         found: dict[str, Any] = (self.document.get("components") or {}).get("schemas") or {}
         return found
+
+    @property
+    def security_schemes(self) -> dict[str, Any]:
+        """How callers may show who they are, by name."""
+        found: dict[str, Any] = (self.document.get("components") or {}).get("securitySchemes") or {}
+        return found
+
+    def written_whole(self, path: str) -> Any:
+        """How the thing on a path looks when it is written whole: as PUT takes it, else as GET gives it."""
+        there = {operation.method: operation for operation in self.operations if operation.path == path}
+        put, get = there.get("PUT"), there.get("GET")
+        taken = json_schema(put.body.content) if put and put.body else None
+        answer = get.answers.get(str(get.success)) if get and taken is None else None
+        return json_schema(answer.content) if answer else taken
 
     def resolve(self, schema: Any) -> Any:
         """A schema with its own `$ref`s followed until it is something else."""

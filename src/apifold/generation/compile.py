@@ -304,13 +304,8 @@ class _Compiler:
         )
 
     def _replacement(self, operation: Operation) -> Any:
-        """How the thing on a path looks when it is written whole: as PUT takes it, else as GET gives it."""
-        put, get = (self.bound.get((operation.path, method)) for method in ("PUT", "GET"))
-        content = put.operation.body.content if put and put.operation.body else None
-        if content is None and get:
-            answer = get.operation.answers.get(str(get.operation.success))
-            content = answer.content if answer else None
-        schema = next((described.get("schema") for name, described in (content or {}).items() if "json" in name), None)
+        """What puts the thing on a path in shape when it is written whole."""
+        schema = self.description.written_whole(operation.path)
         if schema is None:
             return None
         strip = self.unknown == "strip"
@@ -405,8 +400,7 @@ def _reading(beside: _Bound) -> Callable[[Exchange], Awaitable[Result]]:
 
     async def read(exchange: Exchange) -> Result:
         request = exchange.request
-        inner = Exchange(Request("GET", request.path, "", request.headers))
-        inner.api, inner.endpoint, inner.caller = exchange.api, exchange.endpoint, exchange.caller
+        inner = exchange.beside(Request("GET", request.path, "", request.headers))
         inner.captured = exchange.captured[: len(captures)]
         beside.reader.read(inner)
         return await proceed(inner)

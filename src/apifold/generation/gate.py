@@ -54,9 +54,8 @@ def _rule(description: Description, operation: Operation, policy: Policy | None)
 def _security(description: Description, operation: Operation) -> Security:
     if operation.security is None:
         return DEFAULT_SECURITY
-    schemes = (description.document.get("components") or {}).get("securitySchemes") or {}
     try:
-        return compile_security(operation.security, schemes)
+        return compile_security(operation.security, description.security_schemes)
     except ValueError as error:
         raise _refused(description, operation, "/security", str(error), "use another security scheme") from None
 

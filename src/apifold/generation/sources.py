@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from apifold.description import Description, Operation
+from apifold.description.description import json_schema
 from apifold.description.extension import KEY
 from apifold.description.walk import Schema, root_schemas, subschemas
 from apifold.errors import DescriptionError, MissingExtra, SettingsError, UpstreamFailed
@@ -26,7 +27,7 @@ def mapped(call: Call, operation: Operation, description: Description) -> Call:
     lowers = {
         status.upper(): mapping
         for status, answer in operation.answers.items()
-        if (mapping := _compiled(_json_schema(answer.content), named))
+        if (mapping := _compiled(json_schema(answer.content), named))
     }
     if not lift and not lowers:
         return call
@@ -81,29 +82,12 @@ def _compiled(schema: Schema | None, named: dict[str, Any]) -> Mapping | None:
         return None  # told by `source_errors`
 
 
-def _json_schema(content: Any) -> Schema | None:
-    return next(
-        (
-            one["schema"]
-            for media, one in content.items()
-            if "json" in media and "patch" not in media and "schema" in one
-        ),
-        None,
-    )
-
-
 def _body_schema(operation: Operation, description: Description) -> Schema | None:
     """The schema of what a handler gets as the body; of a patched thing, that of the thing."""
-    own = _json_schema(operation.body.content) if operation.body else None
-    if own is not None or operation.method != "PATCH":
-        return own
-    beside = [one for one in description.operations if one.path == operation.path and one.method in ("PUT", "GET")]
-    for one in sorted(beside, key=lambda one: one.method, reverse=True):
-        described = one.body or one.answers.get(str(one.success))
-        schema = _json_schema(described.content) if described else None
-        if schema is not None:
-            return schema
-    return None
+    own: Schema | None = json_schema(operation.body.content) if operation.body else None
+    if own is None and operation.method == "PATCH":
+        return description.written_whole(operation.path)  # type: ignore[no-any-return]  # a schema, if any
+    return own
 
 
 def _unreadable(description: Description) -> Iterator[DescriptionError]:
