@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from apifold import Deployment, Fault, Malformed, NotFound, Request, Response
 from apifold import forward as sent_on
@@ -46,19 +47,7 @@ class Broker:
         front, _, rest = request.path.partition(ROOT)
         if address:
             return await sent_on(self.deployment.outgoing(), request, f"{address.rstrip('/')}/api/{plugin}/{rest}")
-        inner = Request(
-            request.method,
-            f"{front}/api/{OWN}/{rest}",
-            request.query,
-            request.headers,
-            request.body,
-            request.client,
-            request.scheme,
-            request.prefix,
-            request.id,
-            request.pieces,
-        )
-        return await inside(inner)
+        return await inside(replace(request, path=f"{front}/api/{OWN}/{rest}"))
 
     async def room(self, owner: str, region: str, path: str, request: Request, inside: Inside) -> dict[str, Any]:
         """What a cloud that has room says of it; nothing where it has none, or says nothing."""
@@ -120,13 +109,4 @@ def _asking(path: str, request: Request) -> Request:
     demand = orjson.loads(request.body)
     body = orjson.dumps({name: demand.get(name) or 0 for name in ("vCPU", "Memory", "Storage")})
     base = request.path.rpartition("/")[0]
-    return Request(
-        "POST",
-        f"{base}/{path}/capacity_check",
-        "",
-        request.headers,
-        body,
-        request.client,
-        request.scheme,
-        id=request.id,
-    )
+    return replace(request, path=f"{base}/{path}/capacity_check", query="", body=body)

@@ -34,7 +34,7 @@ def service(deployment: Deployment) -> Service:
         return Aai(any_deployment, options) if options.aai else clouds
 
     connections = Connections(deployment, inventory_of, options.seconds)
-    registration = Registration(deployment, inventory_of, options.seconds)
+    registration = Registration(connections)
     providers = Providers(Path(options.providers or HERE / "providers.yaml"))
     apis = [f"{part}_{generation}" for part in ("broker", "plugin") for generation in GENERATIONS]
     return Service(

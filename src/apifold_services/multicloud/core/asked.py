@@ -20,7 +20,13 @@ async def asked(upstream: Upstream, method: str, service: str, path: str, json: 
     return reply.json()
 
 
+def with_query(path: str, **wanted: Any) -> str:
+    """A path with what is wanted of it; what is empty does not count."""
+    query = urlencode({name: value for name, value in wanted.items() if value})
+    return f"{path}?{query}" if query else path
+
+
 async def found_by_name(upstream: Upstream, service: str, path: str, key: str, name: str) -> dict[str, Any] | None:
     """What a list has by a name, if anything."""
-    body = await asked(upstream, "GET", service, f"{path}?{urlencode({'name': name})}")
+    body = await asked(upstream, "GET", service, with_query(path, name=name))
     return next((one for one in body.get(key) or () if one.get("name") == name), None)

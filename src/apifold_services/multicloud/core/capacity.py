@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apifold import Invalid, NotFound, Upstream, UpstreamFailed, fault_of
+from apifold_services.multicloud.core.asked import asked
 
 ENDLESS = float("inf")
 HYPERVISORS = ("/os-hypervisors/detail", "hypervisors")
@@ -54,9 +55,7 @@ async def room(upstream: Upstream) -> Room:
 
 async def zones(upstream: Upstream) -> list[dict[str, Any]]:
     """What each availability zone has and has left; nothing where the tenant may not see machines."""
-    listed, machines = await asyncio.gather(
-        _zones(upstream), _listed(upstream, "/os-hypervisors/detail", "hypervisors")
-    )
+    listed, machines = await asyncio.gather(_zones(upstream), _listed(upstream, *HYPERVISORS))
     hosts = {one.get("hypervisor_hostname", ""): one for one in machines or ()}
     return [
         {"availability-zone-name": name, **_sums([hosts[host] for host in members if host in hosts])}
@@ -65,7 +64,7 @@ async def zones(upstream: Upstream) -> list[dict[str, Any]]:
 
 
 async def _quota(upstream: Upstream) -> Room:
-    absolute = (await _asked(upstream, "compute", "/limits"))["limits"]["absolute"]
+    absolute = await _absolute(upstream, "compute")
     return Room(
         _left(absolute, "maxTotalCores", "totalCoresUsed"), _left(absolute, "maxTotalRAMSize", "totalRAMUsed") / 1024
     )
@@ -73,7 +72,7 @@ async def _quota(upstream: Upstream) -> Room:
 
 async def _storage(upstream: Upstream) -> Room:
     try:
-        absolute = (await _asked(upstream, "volumev3", "/limits"))["limits"]["absolute"]
+        absolute = await _absolute(upstream, "volumev3")
     except NotFound:
         return Room()  # a cloud without volumes
     return Room(storage=_left(absolute, "maxTotalVolumeGigabytes", "totalGigabytesUsed"))
@@ -117,14 +116,13 @@ async def _listed(upstream: Upstream, path: str, key: str) -> list[dict[str, Any
     return list(reply.json().get(key) or ())
 
 
-async def _asked(upstream: Upstream, service: str, path: str) -> Any:
-    reply = await upstream.call("GET", path, service=service)
-    if reply.status != 200:
-        raise fault_of(reply)
-    body = reply.json()
-    if not isinstance(body, dict) or not isinstance(body.get("limits"), dict):
+async def _absolute(upstream: Upstream, service: str) -> dict[str, Any]:
+    """The limits that one of the cloud's services tells."""
+    body = await asked(upstream, "GET", service, "/limits")
+    limits = body.get("limits") if isinstance(body, dict) else None
+    if not isinstance(limits, dict) or not isinstance(limits.get("absolute"), dict):
         raise UpstreamFailed("The cloud tells no limits.")
-    return body
+    return dict(limits["absolute"])
 
 
 def _left(absolute: dict[str, Any], most: str, used: str) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from apifold import Deployment, Exchange, KeystoneSession, Login, Upstream
@@ -49,6 +50,15 @@ class Connections:
         self.inventory = inventory_of(deployment)
         self.seconds = seconds
         self._logins: OrderedDict[tuple[str, str, str, str], KeystoneSession] = OrderedDict()
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Connections]:
+        """The same, on connections of the loop that runs, which end with the block."""
+        deployment = Deployment(self.deployment.settings)
+        try:
+            yield Connections(deployment, self.inventory_of, self.seconds)
+        finally:
+            await deployment.stop()
 
     async def cloud(self, exchange: Exchange) -> Cloud:
         """The cloud that a request's path names.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from apifold import Upstream
-from apifold_services.multicloud.core.asked import asked, found_by_name
+from apifold_services.multicloud.core.asked import asked, found_by_name, with_query
 
 
 async def create(upstream: Upstream, wish: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -43,8 +43,7 @@ async def create(upstream: Upstream, wish: dict[str, Any]) -> tuple[dict[str, An
 async def page(upstream: Upstream, **wanted: Any) -> list[dict[str, Any]]:
     """The flavors that a tenant sees, by name, limit and marker."""
     name = wanted.pop("name", "")
-    query = urlencode({key: value for key, value in wanted.items() if value})
-    body = await asked(upstream, "GET", "compute", f"/flavors/detail?{query}" if query else "/flavors/detail")
+    body = await asked(upstream, "GET", "compute", with_query("/flavors/detail", **wanted))
     flavors = [one for one in body["flavors"] if not name or one["name"] == name]
     return list(await asyncio.gather(*(_whole(upstream, one) for one in flavors)))
 

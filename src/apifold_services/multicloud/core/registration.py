@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from apifold import Conflict, Deployment, Job, JobKind, JobQuery, NotFound, RunningJob, Upstream
+from apifold import Conflict, Job, JobKind, JobQuery, NotFound, RunningJob, Upstream
 from apifold_services.multicloud.core import capacity, flavors
 from apifold_services.multicloud.core.asked import asked
-from apifold_services.multicloud.core.clouds import Cloud, Inventory
+from apifold_services.multicloud.core.clouds import Cloud
 from apifold_services.multicloud.core.connections import Connections
 
 KIND = "multicloud.register"
@@ -51,15 +51,12 @@ class Registration:
     """Discovers what clouds have, and remembers it.
 
     Args:
-        deployment: whose jobs and database they are.
-        inventory_of: gives what knows the clouds, by way of a deployment's connections.
-        seconds: how long a cloud may take to answer.
+        connections: to the clouds; the jobs and the database are those of their deployment.
     """
 
-    def __init__(self, deployment: Deployment, inventory_of: Callable[[Deployment], Inventory], seconds: float) -> None:
-        self.deployment = deployment
-        self.inventory_of = inventory_of
-        self.seconds = seconds
+    def __init__(self, connections: Connections) -> None:
+        self.connections = connections
+        self.deployment = connections.deployment
 
     @property
     def job(self) -> JobKind:
@@ -125,13 +122,9 @@ class Registration:
         return asyncio.run(self._asked(name, owner, region, tenant))
 
     async def _asked(self, name: str, owner: str, region: str, tenant: str) -> list[dict[str, Any]]:
-        alone = Deployment(self.deployment.settings)  # its connections live on this loop, and end with it
-        try:
-            connections = Connections(alone, self.inventory_of, self.seconds)
+        async with self.connections.alone() as connections:
             cloud = await connections.inventory.find(owner, region)
             return await KINDS[name](connections.upstream(cloud, tenant or cloud.default_tenant))
-        finally:
-            await alone.stop()
 
     def _keep(self, vimid: str, found: dict[str, Any]) -> None:
         self._kept.put(vimid, found)

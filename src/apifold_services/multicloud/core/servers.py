@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from apifold import Invalid, Problem, Upstream
-from apifold_services.multicloud.core.asked import asked, found_by_name
+from apifold_services.multicloud.core.asked import asked, found_by_name, with_query
 
 FROM_VOLUME = 1
 """`boot.type` of a server that boots from a volume; 2 is from an image."""
@@ -32,8 +32,7 @@ async def create(upstream: Upstream, wish: dict[str, Any]) -> tuple[dict[str, An
 
 async def page(upstream: Upstream, **wanted: Any) -> list[dict[str, Any]]:
     """The servers of a tenant, by name, limit and marker."""
-    query = urlencode({key: value for key, value in wanted.items() if value})
-    body = await asked(upstream, "GET", "compute", f"/servers/detail?{query}" if query else "/servers/detail")
+    body = await asked(upstream, "GET", "compute", with_query("/servers/detail", **wanted))
     return [_shown(one) for one in body["servers"]]
 
 

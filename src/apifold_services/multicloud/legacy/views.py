@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from apifold import Deployment, Fault, FixedSession, Reply, Upstream, fault_of, status_of
+from apifold import Fault, FixedSession, Reply, Upstream, fault_of, status_of
 from apifold_services.multicloud.core.clouds import Cloud, parted
 from apifold_services.multicloud.core.connections import Connections
 
@@ -134,13 +134,9 @@ def _asked(request: HttpRequest, named: dict[str, str], ask: Asking) -> Any:
 
 async def _alone(provided: Connections, named: dict[str, str], ask: Asking) -> Any:
     """Ask on connections that live for this request only, as this application always did."""
-    alone = Deployment(provided.deployment.settings)
-    try:
-        owner, region = parted(named["vimid"]) if "vimid" in named else (named["cloud_owner"], named["cloud_region_id"])
-        connections = Connections(alone, provided.inventory_of, provided.seconds)
+    owner, region = parted(named["vimid"]) if "vimid" in named else (named["cloud_owner"], named["cloud_region_id"])
+    async with provided.alone() as connections:
         return await ask(connections, await connections.inventory.find(owner, region))
-    finally:
-        await alone.stop()
 
 
 def _successful(reply: Reply) -> Any:
