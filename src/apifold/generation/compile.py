@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,27 +12,23 @@ from apifold.access.method import Method
 from apifold.access.policy import Policy
 from apifold.bindings import Bind, Modules, Workplace
 from apifold.deployment import Deployment
-from apifold.description import Description, Operation, with_operations
-from apifold.description.extension import operation_extension
-from apifold.description.operations import each_operation
-from apifold.description.walk import resolve_pointer
+from apifold.description import Description, Operation
 from apifold.errors import DescriptionError, DescriptionErrors, MissingExtra, SettingsError
-from apifold.exchange import Around, Call, Exchange, Result
+from apifold.exchange import Call
 from apifold.generation.gate import compile_gate
 from apifold.generation.sources import declares_sources, mapped, source_errors
-from apifold.http import Request
-from apifold.marked import unescape
+from apifold.generation.traits import around, reading, with_traits
 from apifold.pipeline.dialects import Dialect, TemplateDialect
 from apifold.pipeline.endpoint import Api, Endpoint, Shadow
 from apifold.pipeline.handle import inside
 from apifold.pipeline.reader import Reader, compile_reader
 from apifold.pipeline.writer import compile_writer
-from apifold.routing import PLACEHOLDER, Table
+from apifold.routing import Table
 from apifold.schema.checker import Schemas
 from apifold.schema.members import compile_shaper
 from apifold.schema.projection import Side, is_marked
 from apifold.settings import ApiSettings, Mode, Settings
-from apifold.traits import Surroundings, Trait
+from apifold.traits import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +99,10 @@ class _Bound:
 
 class _Compiler:
     def __init__(self, description: Description, grounds: Grounds, tools: Tools) -> None:
-        self.errors: list[DescriptionError] = []
         self.grounds = grounds
         self.tools = tools
         self.settings = tools.settings
-        self.traits: dict[str, list[Trait]] = {}
-        self.description = self._with_traits(description)
+        self.description, self.traits, self.errors = with_traits(description)
         self.has_sources = declares_sources(self.description)
         if self.has_sources:
             self.errors += source_errors(self.description)
@@ -153,28 +146,6 @@ class _Compiler:
 
     def _collecting(self) -> _Collecting:
         return _Collecting(self.errors, lambda text: self.description.places.error("", text))
-
-    def _with_traits(self, description: Description) -> Description:
-        """The description with what traits add: to the internal form, and to what clients are shown."""
-        document, written = description.document, description.written
-        for path, method, operation, _, pointer in each_operation(description.document):
-            habits = operation_extension(operation).habits
-            made = []
-            for name, option in habits.items():
-                at = f"{pointer}/x-apifold/traits"
-                try:
-                    made.append(extension_points.load("apifold.traits", name)(option))
-                except (ValueError, SettingsError) as error:
-                    self.errors.append(
-                        description.places.error(at, f"the trait {name!r}: {error}", "see the reference of traits")
-                    )
-            if made:
-                self.traits[f"{method} {path}"] = sorted(made, key=lambda trait: trait.rank)
-                for trait in made:
-                    document = _changed(document, pointer, trait.describe)
-                    if description.flavour != "2.0":
-                        written = _changed(written, pointer, trait.describe)
-        return with_operations(description, document, written) if self.traits else description
 
     def _dialect(self) -> Dialect:
         named = self.description.extension.errors
@@ -257,7 +228,7 @@ class _Compiler:
             title=f"{operation.method} {self.description.template_base}{operation.path}",
             gate=compile_gate(self.description, operation, method, self.grounds.policy),
             reader=bound.reader,
-            call=self._call(bound) if self.implementation in ("native", "mock") else bound.call,
+            call=self._call(operation, bound.call, self.implementation),
             writer=compile_writer(self.description, operation, self.responses, mode),
             shadow=self._shadow(bound),
             streams=operation.extension.stream and (self.implementation == "native" or "://" in self.implementation),
@@ -267,37 +238,29 @@ class _Compiler:
         settings = self.grounds.changes.shadow
         if settings is None or bound.shadow is None:
             return None
-        call = self._call(replace(bound, call=bound.shadow)) if self._other in ("native", "mock") else bound.shadow
+        call = self._call(bound.operation, bound.shadow, self._other)
         return Shadow(call, f"{self.implementation} {self._other}", settings)
 
-    def _call(self, bound: _Bound) -> Call:
-        operation = bound.operation
-        arounds = []
-        for trait in self.traits.get(operation.title, ()):
-            try:
-                around = trait.around(self._surroundings(operation))
-            except ValueError as error:
-                raise self.workplace.refused(
-                    operation,
-                    f"the trait {type(trait).__name__}: {error}",
-                    "see the reference of traits",
-                    "/x-apifold/traits",
-                ) from None
-            if around is not None:
-                arounds.append(around)
-        if not arounds:
-            return bound.call
-        proceed = _awaiting(bound.call)
-        for around in reversed(arounds):
-            proceed = _wrapped(around, proceed)
-        return proceed
+    def _call(self, operation: Operation, call: Call, implementation: str) -> Call:
+        """The call with the operation's traits around it; an application of another make has habits of its own."""
+        traits = self.traits.get(operation.title)
+        if not traits or implementation not in ("native", "mock"):
+            return call
+        try:
+            return around(call, traits, self._surroundings(operation))
+        except ValueError as error:
+            raise self.workplace.refused(
+                operation, str(error), "see the reference of traits", "/x-apifold/traits"
+            ) from None
 
     def _surroundings(self, operation: Operation) -> Surroundings:
         beside = self.bound.get((operation.path, "GET"))
         return Surroundings(
             description=self.description,
             operation=operation,
-            read=_reading(beside) if beside and beside.operation is not operation else None,
+            read=reading(beside.operation, beside.reader, beside.call)
+            if beside and beside.operation is not operation
+            else None,
             replacement=self._replacement(operation),
             database=self.tools.deployment.database,
             threads=self.tools.threads,
@@ -353,56 +316,3 @@ def _takes_rest(operation: Operation) -> bool:
         one.where == "path" and one.takes_slashes and operation.path.endswith(f"{{{one.name}}}")
         for one in operation.parameters
     )
-
-
-def _changed(
-    document: dict[str, Any], pointer: str, change: Callable[[dict[str, Any]], dict[str, Any]]
-) -> dict[str, Any]:
-    """A copy of a document with one operation changed; all else is shared."""
-    copy = dict(document)
-    node = copy
-    parts = [unescape(part) for part in pointer.split("/")[1:]]
-    for part in parts[:-1]:
-        child = node[part]
-        if isinstance(child, dict) and "$ref" in child:
-            child = resolve_pointer(document, child["$ref"][1:])
-        node[part] = dict(child)
-        node = node[part]
-    node[parts[-1]] = change(node[parts[-1]])
-    return copy
-
-
-def _awaiting(call: Call) -> Callable[[Exchange], Awaitable[Result]]:
-    async def proceed(exchange: Exchange) -> Result:
-        result = call(exchange)
-        if not isinstance(result, Result):
-            result = await result
-        if isinstance(result.value, Iterator):  # traits look at the whole of it
-            result.value = await asyncio.to_thread(list, result.value)
-        return result
-
-    return proceed
-
-
-def _wrapped(
-    around: Around, proceed: Callable[[Exchange], Awaitable[Result]]
-) -> Callable[[Exchange], Awaitable[Result]]:
-    def call(exchange: Exchange) -> Awaitable[Result]:
-        return around(exchange, proceed)
-
-    return call
-
-
-def _reading(beside: _Bound) -> Callable[[Exchange], Awaitable[Result]]:
-    """What a GET of the same path answers, for traits that need to know what is changed."""
-    proceed = _awaiting(beside.call)
-    captures = PLACEHOLDER.findall(beside.operation.path)
-
-    async def read(exchange: Exchange) -> Result:
-        request = exchange.request
-        inner = exchange.beside(Request("GET", request.path, "", request.headers))
-        inner.captured = exchange.captured[: len(captures)]
-        beside.reader.read(inner)
-        return await proceed(inner)
-
-    return read
