@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -15,7 +15,7 @@ from apifold.bindings.modules import HandlerError
 from apifold.bindings.names import argument_name
 from apifold.bindings.tasks import in_task
 from apifold.bindings.workplace import Workplace
-from apifold.description import Operation
+from apifold.description import Operation, Parameter
 from apifold.errors import DescriptionError, DescriptionErrors
 from apifold.exchange import Call, Exchange, Result
 from apifold.http import Response
@@ -35,6 +35,9 @@ INLINE_SECONDS = 0.001
 """How long an inline handler may take; it promised."""
 
 log = logging.getLogger("apifold.handlers")
+
+_NONE = inspect.Parameter.empty
+"""The default of what has none."""
 
 
 def bind(operation: Operation, option: Any, workplace: Workplace) -> Call:
@@ -138,70 +141,105 @@ def _function(operation: Operation, option: Any, workplace: Workplace) -> Callab
         raise workplace.unnamed(operation, error, below) from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a function takes: its parameters, those that can be filled by name, and whether it takes any name."""
+
+    place: str
+    parameters: Mapping[str, inspect.Parameter]
+    named: frozenset[str]
+    any: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What an operation gives: parameters by argument name; and a body, under its own name (`whole`), as the `fields`
+    of a form, or as `body`."""
+
+    declared: Mapping[str, Parameter]
+    has_body: bool
+    whole: str
+    fields: tuple[str, ...]
+
+    @property
+    def names(self) -> set[str]:
+        """All of it, by argument name."""
+        body = ["body"] if self.has_body else []
+        return {*self.declared, *body, *([self.whole] if self.whole else []), *map(argument_name, self.fields)}
+
+    @property
+    def only_as_body(self) -> bool:
+        """Whether there is a body, and `body` is the one name that it has."""
+        return self.has_body and not self.whole and not self.fields
+
+
 def _plan(
     function: Callable[..., Any], operation: Operation, workplace: Workplace
 ) -> tuple[_Plan, list[DescriptionError]]:
-    takes = inspect.signature(function).parameters
-    named = {name for name, taken in takes.items() if taken.kind in (taken.POSITIONAL_OR_KEYWORD, taken.KEYWORD_ONLY)}
-    takes_any = any(taken.kind is taken.VAR_KEYWORD for taken in takes.values())
-    declared = {argument_name(parameter.inner_name): parameter for parameter in operation.parameters}
-    hidden = set(trait_arguments(operation))
-    for name, value in workplace.provides.items():
-        if name in named and isinstance(value, PerRequest):
-            hidden.update(value.instead_of)
-    body = None if operation.extension.stream else operation.body
-    body_name = argument_name(body.name) if body and body.name else ""
-    whole = body_name if body_name and "body" not in named and body_name in named else ""
-    fields = _form_fields(operation, workplace) if body and "body" not in named and not whole and not takes_any else ()
-    given = (
-        set(declared)
-        | ({"body"} if body else set())
-        | {argument_name(name) for name in fields}
-        | ({whole} if whole else set())
-    )
-    special = {name for name in SPECIAL if name in named and name not in declared}
-    provided = {name: value for name, value in workplace.provides.items() if name in named and name not in given}
-    place = f"{function.__module__}.{getattr(function, '__qualname__', function)}"
-    errors = []
-    for name, taken in takes.items():
-        if taken.kind is taken.POSITIONAL_ONLY:
-            errors.append((f"{place} takes {name!r} by position only", "arguments are filled by name"))
-        elif name in named and taken.default is taken.empty and name not in given | special | set(provided):
-            errors.append(
-                (f"{place} needs {name!r}, which nothing gives", f"declare it as a parameter, or take it from {place}")
-            )
-    if not takes_any:
-        missing = [
-            name
-            for name, parameter in declared.items()
-            if name not in named and parameter.where in ("path", "query", "querystring") and name not in hidden
-        ]
-        errors += [
-            (
-                f"{place} does not take {declared[name].where} parameter {declared[name].name!r}",
-                f"add `{name}` to its arguments",
-            )
-            for name in missing
-        ]
-        if body and "body" not in named and not whole and not fields:
-            errors.append((f"{place} does not take the `body`", "add `body` to its arguments"))
-    drops = (
-        () if takes_any else tuple(sorted(({"body"} if body and fields == () and not whole else set()) | set(declared)))
-    )
+    """How the arguments are filled, and why they can't be."""
+    taken = _taken(function)
+    given = _given(taken, operation, workplace)
+    names = given.names
+    special = {name for name in SPECIAL if name in taken.named and name not in given.declared}
+    provided = {name: value for name, value in workplace.provides.items() if name in taken.named and name not in names}
+    drops = () if taken.any else (*given.declared, *(["body"] if given.only_as_body else []))
     plan = _Plan(
-        drops=tuple(name for name in (*drops, "page") if name not in named),
-        absent=tuple(name for name in named & given if takes[name].default is inspect.Parameter.empty),
+        drops=tuple(name for name in (*drops, "page") if name not in taken.named),
+        absent=tuple(name for name in taken.named & names if taken.parameters[name].default is _NONE),
         special=tuple(sorted(special)),
         provided=tuple((name, value) for name, value in provided.items() if not isinstance(value, PerRequest)),
         made=tuple((name, value) for name, value in provided.items() if isinstance(value, PerRequest)),
-        whole=whole,
-        fields=fields,
+        whole=given.whole,
+        fields=given.fields,
         inside=workplace.inside,
     )
-    return plan, [
-        workplace.error(operation, message, remedy, "/operationId" if operation.id else "")
-        for message, remedy in errors
-    ]
+    problems = [*_unfilled(taken, names | special | provided.keys()), *_ignored(taken, given, operation, workplace)]
+    below = "/operationId" if operation.id else ""
+    return plan, [workplace.error(operation, message, remedy, below) for message, remedy in problems]
+
+
+def _taken(function: Callable[..., Any]) -> _Taken:
+    parameters = inspect.signature(function).parameters
+    named = {name for name, one in parameters.items() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
+    place = f"{function.__module__}.{getattr(function, '__qualname__', function)}"
+    return _Taken(place, parameters, frozenset(named), any(one.kind is one.VAR_KEYWORD for one in parameters.values()))
+
+
+def _given(taken: _Taken, operation: Operation, workplace: Workplace) -> _Given:
+    body = None if operation.extension.stream else operation.body
+    name = argument_name(body.name) if body and body.name else ""
+    whole = name if name in taken.named and "body" not in taken.named else ""
+    by_field = body and "body" not in taken.named and not whole and not taken.any
+    return _Given(
+        declared={argument_name(parameter.inner_name): parameter for parameter in operation.parameters},
+        has_body=body is not None,
+        whole=whole,
+        fields=_form_fields(operation, workplace) if by_field else (),
+    )
+
+
+def _unfilled(taken: _Taken, names: Set[str]) -> Iterator[tuple[str, str]]:
+    """Message and remedy of each argument that can't be filled."""
+    for name, one in taken.parameters.items():
+        if one.kind is one.POSITIONAL_ONLY:
+            yield f"{taken.place} takes {name!r} by position only", "arguments are filled by name"
+        elif name in taken.named and one.default is _NONE and name not in names:
+            remedy = f"declare it as a parameter, or take it from {taken.place}"
+            yield f"{taken.place} needs {name!r}, which nothing gives", remedy
+
+
+def _ignored(taken: _Taken, given: _Given, operation: Operation, workplace: Workplace) -> Iterator[tuple[str, str]]:
+    """Message and remedy of each thing that a client may say and that the function does not take."""
+    if taken.any:
+        return
+    instead = [one for name, one in workplace.provides.items() if name in taken.named and isinstance(one, PerRequest)]
+    fine = {*taken.named, *trait_arguments(operation), *(name for one in instead for name in one.instead_of)}
+    for name, parameter in given.declared.items():
+        if name not in fine and parameter.where in ("path", "query", "querystring"):
+            what = f"{parameter.where} parameter {parameter.name!r}"
+            yield f"{taken.place} does not take {what}", f"add `{name}` to its arguments"
+    if given.only_as_body and "body" not in taken.named:
+        yield f"{taken.place} does not take the `body`", "add `body` to its arguments"
 
 
 def trait_arguments(operation: Operation) -> Iterator[str]:
