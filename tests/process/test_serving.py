@@ -203,12 +203,16 @@ fields: {name: {type: string}}
 
 def test_an_api_goes_in_every_worker_within_a_second_and_lets_its_requests_finish(server, folder):
     started = server(folder, "--workers", 3, "--no-access-log")
+
+    def both_answer(status):
+        return {started.get(path).status for path in ("/inventory/hosts", "/more/fast")} == {status}
+
     seconds = []
     with Load(started) as load:
         for _ in range(5):
             (folder / "hosts.yaml").write_text(MODEL)
             (folder / "more.yaml").write_text(API.replace("BASE", "/more"))
-            added = same_generation(started, lambda: started.get("/inventory/hosts").status == 200)
+            added = same_generation(started, lambda: both_answer(200))
             assert {one["name"] for one in started.get("/-/apis").json["apis"]} == {"api", "hosts", "more"}
             in_flight = []
             slow = threading.Thread(target=lambda: in_flight.append(started.get("/more/slow").status))  # noqa: B023
@@ -217,7 +221,7 @@ def test_an_api_goes_in_every_worker_within_a_second_and_lets_its_requests_finis
             (folder / "hosts.yaml").unlink()
             (folder / "more.yaml").unlink()
             began = time.monotonic()
-            removed = same_generation(started, lambda: started.get("/inventory/hosts").status == 404)
+            removed = same_generation(started, lambda: both_answer(404))
             seconds.append(time.monotonic() - began)
             assert added != removed
             assert [started.get("/more/fast").status for _ in range(9)] == [404] * 9
@@ -228,14 +232,14 @@ def test_an_api_goes_in_every_worker_within_a_second_and_lets_its_requests_finis
 
 
 def same_generation(started, condition):
-    """The generation that every worker serves, once they serve the same one and a condition holds in each."""
+    """The generation that every worker serves, once a condition holds in each and they then say the same one."""
 
     def reached():
-        state = started.get("/-/apis").json
-        generations = {worker["generation"] for worker in state["workers"]}
-        if len(state["workers"]) == 3 and len(generations) == 1 and all(condition() for _ in range(9)):
-            return generations.pop()
-        return None
+        if not all(condition() for _ in range(9)):
+            return None
+        workers = started.get("/-/apis").json["workers"]
+        generations = {worker["generation"] for worker in workers}
+        return generations.pop() if len(workers) == 3 and len(generations) == 1 else None
 
     return until(reached)
 
