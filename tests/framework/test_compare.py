@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
+import os
 import stat
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +22,7 @@ from apifold.http import Response
 from apifold.settings import ApiSettings, ShadowSettings, StatusRule
 
 JSON = (("Content-Type", "application/json"),)
+FORK = multiprocessing.get_context("fork")
 TIMES = "2026-01-01T00:00:00Z", "2027-05-05 11:22:33.123+02:00"
 IDS = "0b2f3a4c-1111-4222-8333-444455556666", "9" * 32
 
@@ -77,37 +82,38 @@ def test_what_is_the_same_has_no_differences_and_what_is_not_has(one, other):
     assert bool(differences(answer(one), answer(other), Noise())) is not same
 
 
-def test_evidence_is_summed_over_processes_and_a_difference_counts_for_all(tmp_path, monkeypatch):
-    pids = {}
+@cache
+def evidence_in(directory):
+    """What the process that asks has seen."""
+    return Evidence(directory)
 
-    def process(pid):
-        evidence = pids.setdefault(pid, Evidence(tmp_path))
-        monkeypatch.setattr("apifold.compare.evidence.os.getpid", lambda: pid)
-        return evidence
 
-    monkeypatch.setattr("apifold.compare.evidence._is_in_use", lambda file: file.name.startswith("9"))
-    for pid, times in ((1, 3), (2, 4)):
-        one = process(pid)
-        for _ in range(times):
-            one.note("shop", "native other", "list", ())
-        one.write()
-    assert process(3).alike("shop", {"native other"}) == 7
-    one = process(1)
-    one.note("shop", "native other", "list", [Difference("body /items/3/price", "value", 1, 2)])
-    one.write()
-    assert process(3).alike("shop", {"native other"}) == 0
-    two = process(2)
-    two.note("shop", "native other", "list", ())
-    two.write()
-    two.note("shop", "native other", "list", ())
-    two.write()
-    assert 1 <= process(3).alike("shop", {"native other"}) <= 2
-    assert process(3).alike("shop", {"native another"}) == 0
-    counts = process(3).shown()["shop"]["operations"]["list"]
-    assert (counts["compared"], counts["different"], counts["places"]) == (10, 1, {"body /items/*/price value": 1})
-    (tmp_path / "99-running.json").write_text("{}")
+def note_in(directory, times, *found):
+    for _ in range(times):
+        evidence_in(directory).note("shop", "native other", "list", found)
+    evidence_in(directory).write()
+
+
+def test_evidence_is_summed_over_processes_and_a_difference_counts_for_all(tmp_path):
+    def alike(pair="native other"):
+        return Evidence(tmp_path).alike("shop", {pair})
+
+    with ProcessPoolExecutor(1, FORK) as one, ProcessPoolExecutor(1, FORK) as two:
+        one.submit(note_in, tmp_path, 3).result()
+        two.submit(note_in, tmp_path, 4).result()
+        assert alike() == 7
+        one.submit(note_in, tmp_path, 1, Difference("body /items/3/price", "value", 1, 2)).result()
+        assert alike() == 0
+        two.submit(note_in, tmp_path, 1).result()
+        two.submit(note_in, tmp_path, 1).result()
+        assert 1 <= alike() <= 2
+        assert alike("native another") == 0
+        counts = Evidence(tmp_path).shown()["shop"]["operations"]["list"]
+        assert (counts["compared"], counts["different"], counts["places"]) == (10, 1, {"body /items/*/price value": 1})
+    running = f"{os.getpid()}-running.json"
+    (tmp_path / running).write_text("{}")
     Evidence(tmp_path).fold()
-    assert sorted(file.name for file in tmp_path.glob("*.json")) == ["99-running.json", "past.json"]
+    assert sorted(file.name for file in tmp_path.glob("*.json")) == [running, "past.json"]
     assert Evidence(tmp_path).shown()["shop"]["operations"]["list"]["compared"] == 10
 
 

@@ -250,7 +250,7 @@ def version_of(started):
 
 
 def seen_by_all(started, condition):
-    """Until many requests in a row, which reach every worker, see something; within a second of the change."""
+    """Until many requests in a row, which reach every worker, see something."""
     began = time.monotonic()
     until(lambda: all(condition() for _ in range(12)))
     assert time.monotonic() - began < 6

@@ -175,9 +175,9 @@ class _Mapped:
             )
             if response.status != 401 or not again or not await upstream.session.renew(known):
                 break
+            await discard(response.body)
             if request.pieces is not None:
                 raise Unavailable("The other service wanted another token, and the body is gone; send it again.", 1)
-            await discard(response.body)
         return Result(response.status, response)
 
     def _path(self, arguments: Mapping[str, Any]) -> str:

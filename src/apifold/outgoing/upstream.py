@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -114,7 +114,7 @@ class Upstream:
         reply = await self.outgoing.send(sending)
         if reply.status == 401 and await self.session.renew(known):
             renewed = {**sent, **await self.session.headers()}
-            reply = await self.outgoing.send(Sending(method, url, renewed, body, sending.seconds, self.retries))
+            reply = await self.outgoing.send(replace(sending, headers=renewed))
         return reply
 
 
