@@ -239,12 +239,12 @@ class Application:
         return files_of(self._running.generation, self.settings.policy) if self._running else set()
 
     def method(self, name: str) -> Method:
-        """The auth method of a name, made from the settings.
+        """The auth method of a name, made for the deployment.
 
         Raises:
             SettingsError, MissingExtra: it can't be made; the text says what is missing.
         """
-        made: Method = extension_points.load("apifold.auth", name)(self.settings)
+        made: Method = extension_points.load("apifold.auth", name)(self.deployment)
         return made
 
     def _tell_unknown_apis(self, generation: Generation) -> None:

@@ -1,5 +1,5 @@
-"""What a deployment has for its services: settings, and, opened where they are first used, a database, jobs, and the
-way to other services."""
+"""What a deployment has for its services and auth methods: settings, and, opened where they are first used, a
+database, jobs, and the way to other services."""
 
 from __future__ import annotations
 
@@ -195,6 +195,7 @@ class Deployment:
 
 def _addresses(settings: Settings) -> Iterator[str]:
     """The addresses that settings name themselves."""
+    yield settings.keystone_url
     for upstream in settings.upstreams.values():
         yield from (upstream.url, upstream.keystone)
     for api in settings.apis.values():

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 import yaml
 
-from apifold import Settings
+from apifold import Deployment, Settings
 from apifold.extension_points import names
 from apifold.settings import load
 from apifold_services.multicloud.generation import expand
@@ -396,7 +396,7 @@ def test_the_example_secrets_hold_no_secret_and_start_nothing(tmp_path):
     (tmp_path / "tokens.yaml").write_text(held["apifold-secrets"]["tokens.yaml"])
     (tmp_path / "tokens.yaml").chmod(0o600)
     with pytest.raises(SettingsError, match="sha256"):
-        Tokens(Settings(auth="tokens", tokens=str(tmp_path / "tokens.yaml")))
+        Tokens(Deployment(Settings(auth="tokens", tokens=str(tmp_path / "tokens.yaml"))))
 
 
 @pytest.mark.parametrize("generation", ["v0", "v1"])

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from apifold import Request, Settings
+from apifold import Deployment, Request, Settings
 from apifold.access.credentials import DEFAULT_SECURITY, compile_security
 from apifold.access.jwt import Jwt
 from apifold.access.keystone import Keystone
@@ -22,12 +22,23 @@ from apifold.access.tokens import Tokens
 from apifold.errors import SettingsError, Unauthenticated, Unavailable
 
 
-def identify(method, credential):
-    async def run():
+def deployed(**settings):
+    return Deployment(Settings(**settings))
+
+
+@pytest.fixture
+def loop():
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture
+def identify(loop):
+    async def caller_of(method, credential):
         caller = method.identify(credential)
         return await caller if asyncio.iscoroutine(caller) else caller
 
-    return asyncio.run(run())
+    return lambda method, credential: loop.run(caller_of(method, credential))
 
 
 @pytest.fixture
@@ -36,7 +47,7 @@ def tokens(tmp_path):
         path = tmp_path / "tokens.yaml"
         path.write_text(text)
         path.chmod(0o600)
-        return Tokens(Settings(tokens=str(path)))
+        return Tokens(deployed(tokens=str(path)))
 
     return make
 
@@ -114,10 +125,10 @@ def claims(**changes):
 def jwt(tmp_path):
     path = tmp_path / "key.pem"
     path.write_bytes(PUBLIC)
-    return Jwt(Settings(jwt_key=str(path), jwt_issuer="https://issuer", jwt_audience="us"))
+    return Jwt(deployed(jwt_key=str(path), jwt_issuer="https://issuer", jwt_audience="us"))
 
 
-def test_a_signed_token_is_its_caller(jwt):
+def test_a_signed_token_is_its_caller(identify, jwt):
     token = pyjwt.encode(claims(), PRIVATE, "RS256")
     for _ in range(2):
         ada = identify(jwt, token)
@@ -140,7 +151,7 @@ def test_a_signed_token_is_its_caller(jwt):
     ],
     ids=["empty", "garbage", "expired", "audience", "issuer", "not yet", "no expiry", "hs256", "none", "other key"],
 )
-def test_a_token_that_is_not_valid_here_is_nobodys(jwt, token):
+def test_a_token_that_is_not_valid_here_is_nobodys(identify, jwt, token):
     with pytest.raises(Unauthenticated):
         identify(jwt, token)
 
@@ -148,11 +159,11 @@ def test_a_token_that_is_not_valid_here_is_nobodys(jwt, token):
 def test_a_public_key_is_no_shared_secret(tmp_path):
     (tmp_path / "key.pem").write_bytes(PUBLIC)
     with pytest.raises(SettingsError, match="anybody sign"):
-        Jwt(Settings(jwt_key=str(tmp_path / "key.pem"), jwt_audience="us", jwt_algorithms=("HS256", "RS256")))
+        Jwt(deployed(jwt_key=str(tmp_path / "key.pem"), jwt_audience="us", jwt_algorithms=("HS256", "RS256")))
     with pytest.raises(SettingsError, match="unsigned"):
-        Jwt(Settings(jwt_key=str(tmp_path / "key.pem"), jwt_audience="us", jwt_algorithms=("none",)))
+        Jwt(deployed(jwt_key=str(tmp_path / "key.pem"), jwt_audience="us", jwt_algorithms=("none",)))
     with pytest.raises(SettingsError, match="jwt-audience"):
-        Jwt(Settings(jwt_key=str(tmp_path / "key.pem")))
+        Jwt(deployed(jwt_key=str(tmp_path / "key.pem")))
 
 
 class Identity(BaseHTTPRequestHandler):
@@ -162,7 +173,11 @@ class Identity(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         password = body["auth"]["identity"]["password"]["user"]["password"]
         self.server.logins += 1
-        self.answer(201 if password == "secret" else 401, {}, {"X-Subject-Token": f"own-{self.server.logins}"})
+        self.server.scopes.append(body["auth"]["scope"])
+        if password != self.server.password:
+            return self.answer(401, {})
+        own = {"X-Subject-Token": f"own-{self.server.logins}"}
+        return self.answer(201, {"token": {"expires_at": None}}, own)
 
     def do_GET(self):
         if self.path.endswith("openid-configuration"):
@@ -205,6 +220,8 @@ def identity():
     server.daemon_threads = True
     server.logins = server.checks = server.keys = 0
     server.forget = False
+    server.password = "secret"
+    server.scopes = []
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
@@ -214,52 +231,64 @@ def identity():
 
 
 @pytest.fixture
-def keystone(identity, tmp_path):
-    (tmp_path / "password").write_text("secret\n")
+def keystone(identity, loop, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("secret\n")
     url = f"http://127.0.0.1:{identity.server_port}/v3"
-    return Keystone(Settings(keystone_url=url, keystone_user="apifold", keystone_password=str(tmp_path / "password")))
+    deployment = deployed(keystone_url=url, keystone_user="apifold", keystone_password=str(password))
+    yield Keystone(deployment)
+    loop.run(deployment.stop())
 
 
-def test_keystone_tells_whose_token_it_is(keystone, identity):
+def test_keystone_tells_whose_token_it_is(identify, keystone, identity):
     ada = identify(keystone, "good")
     assert (ada.user, ada.project, ada.roles, dict(ada.names)["project_name"]) == ("u1", "p1", {"member"}, "lab")
     assert identify(keystone, "good") is ada
     assert identity.checks == 1
+    assert identity.scopes == [{"project": {"name": "service", "domain": {"name": "Default"}}}]
     assert keystone.challenge == f'Keystone uri="http://127.0.0.1:{identity.server_port}/v3"'
 
 
-def test_requests_with_one_token_ask_once(keystone, identity):
+def test_requests_with_one_token_ask_once(loop, keystone, identity):
     async def many():
         return await asyncio.gather(*(keystone.identify("good") for _ in range(20)))
 
-    assert len(set(asyncio.run(many()))) == 1
+    assert len(set(loop.run(many()))) == 1
     assert identity.checks == 1
 
 
-def test_an_unknown_token_is_not_asked_for_again_and_again(keystone, identity):
+def test_an_unknown_token_is_not_asked_for_again_and_again(identify, keystone, identity):
     for _ in range(3):
         with pytest.raises(Unauthenticated):
             identify(keystone, "bad")
     assert identity.checks == 1
 
 
-def test_the_own_token_is_renewed(keystone, identity):
+def test_the_own_token_is_renewed(identify, keystone, identity):
     identity.forget = True
     assert identify(keystone, "good").user == "u1"
     assert identity.logins == 2
 
 
-def test_without_keystone_nobody_new_is_known(keystone, identity, tmp_path):
+def test_without_keystone_nobody_new_is_known(identify, keystone, identity):
     assert identify(keystone, "good").user == "u1"
-    keystone.url = "http://127.0.0.1:1/v3"
+    identity.shutdown()
+    identity.server_close()
     assert identify(keystone, "good").user == "u1"
     with pytest.raises(Unavailable):
         identify(keystone, "other")
 
 
-def test_keys_are_found_by_openid_discovery(identity):
+def test_a_service_that_keystone_does_not_know_knows_nobody(identify, keystone, identity):
+    identity.password = "changed"
+    with pytest.raises(Unavailable, match="not known to Keystone itself"):
+        identify(keystone, "good")
+    assert (identity.logins, identity.checks) == (1, 0)
+
+
+def test_keys_are_found_by_openid_discovery(identify, identity):
     issuer = f"http://127.0.0.1:{identity.server_port}"
-    method = Jwt(Settings(jwt_issuer=issuer, jwt_audience="us"))
+    method = Jwt(deployed(jwt_issuer=issuer, jwt_audience="us"))
     token = pyjwt.encode(claims(iss=issuer), PRIVATE, "RS256", headers={"kid": "k1"})
     assert identify(method, token).user == "ada"
     with pytest.raises(Unauthenticated):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from apifold.deployment import Deployment
 from apifold.exchange import Caller
-from apifold.settings import Settings
 
 DEVELOPER = Caller("developer", "development", frozenset(("admin", "member", "reader")))
 
@@ -15,7 +15,7 @@ class Development:
     challenge = "Bearer"
     open = True
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         pass
 
     def identify(self, credential: str) -> Caller:

@@ -10,9 +10,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from apifold.deployment import Deployment
 from apifold.errors import MissingExtra, SettingsError, Unauthenticated, Unavailable
 from apifold.exchange import Caller
-from apifold.settings import Settings
 
 BELIEVED_SECONDS = 60.0
 """How long a verified token is believed without being verified again."""
@@ -37,13 +37,13 @@ class Jwt:
     challenge = 'Bearer error="invalid_token"'
     open = False
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         try:
             import jwt  # noqa: PLC0415  # an optional extra
         except ImportError:
             raise MissingExtra("auth jwt", "jwt") from None
         self._jwt = jwt
-        self.settings = settings
+        self.settings = settings = deployment.settings
         if not settings.jwt_audience or not (settings.jwt_key or settings.jwt_jwks or settings.jwt_issuer):
             raise SettingsError("auth jwt needs --jwt-audience, and one of --jwt-key, --jwt-jwks, --jwt-issuer")
         if any(name.lower() == "none" for name in settings.jwt_algorithms):

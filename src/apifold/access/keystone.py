@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from apifold.errors import MissingExtra, SettingsError, Unauthenticated, Unavailable
+from apifold.deployment import Deployment
+from apifold.errors import Fault, SettingsError, Unauthenticated, Unavailable
 from apifold.exchange import Caller
-from apifold.settings import Settings
+from apifold.outgoing import KeystoneSession, Login, Upstream
+from apifold.outgoing.keystone import LoginRefused, end_of
 
 REFUSED_SECONDS = 5.0
 """How long a token that Keystone does not know stays unknown without asking again."""
@@ -29,28 +30,31 @@ class Keystone:
 
     Raises:
         SettingsError: a setting that it needs is missing or can't be used.
-        MissingExtra: httpx is not installed.
     """
 
     name = "keystone"
     open = False
 
-    def __init__(self, settings: Settings) -> None:
-        try:
-            import httpx  # noqa: PLC0415  # an optional extra
-        except ImportError:
-            raise MissingExtra("auth keystone", "keystone") from None
+    def __init__(self, deployment: Deployment) -> None:
+        settings = deployment.settings
         if not settings.keystone_url or not settings.keystone_user or not settings.keystone_password:
             raise SettingsError("auth keystone needs --keystone-url, --keystone-user and --keystone-password FILE")
         try:
-            self._password = Path(settings.keystone_password).read_text("utf-8").strip()
+            password = Path(settings.keystone_password).read_text("utf-8").strip()
         except OSError as error:
             raise SettingsError(f"keystone_password {settings.keystone_password}: {error.strerror}") from None
-        self._httpx = httpx
-        self.settings = settings
-        self.url = settings.keystone_url.rstrip("/")
-        self.challenge = f'Keystone uri="{self.url}"'
-        self._own = ""
+        login = Login(
+            settings.keystone_url,
+            settings.keystone_user,
+            password,
+            settings.keystone_project,
+            settings.keystone_domain,
+            by_name=True,
+        )
+        outgoing = deployment.outgoing()
+        self._identity = Upstream(outgoing, KeystoneSession(outgoing, login), TIMEOUT)
+        self.believed_seconds = settings.keystone_cache
+        self.challenge = f'Keystone uri="{settings.keystone_url.rstrip("/")}"'
         self._cache: dict[bytes, Cached] = {}
         self._asking: dict[bytes, asyncio.Future[Cached]] = {}
 
@@ -86,47 +90,20 @@ class Keystone:
 
     async def _ask(self, token: str) -> Cached:
         try:
-            async with self._httpx.AsyncClient(timeout=TIMEOUT) as client:
-                answer = await self._validate(client, token)
-                if answer.status_code == 401:
-                    self._own = ""
-                    answer = await self._validate(client, token)
-        except (self._httpx.HTTPError, self._httpx.InvalidURL):
-            raise Unavailable("Who you are can't be checked now.", retry_after=5) from None
-        if answer.status_code == 404:
-            return None, time.time() + REFUSED_SECONDS
-        if answer.status_code != 200:
-            raise Unavailable("Who you are can't be checked now.", retry_after=5)
-        found = answer.json()["token"]
-        until = min(_moment(found.get("expires_at")), time.time() + self.settings.keystone_cache)
-        return _caller(found), until
-
-    async def _validate(self, client: Any, token: str) -> Any:
-        if not self._own:
-            self._own = await self._authenticate(client)
-        headers = {"X-Auth-Token": self._own, "X-Subject-Token": token}
-        return await client.get(f"{self.url}/auth/tokens", headers=headers)
-
-    async def _authenticate(self, client: Any) -> str:
-        settings = self.settings
-        domain = {"name": settings.keystone_domain}
-        body = {
-            "auth": {
-                "identity": {
-                    "methods": ["password"],
-                    "password": {
-                        "user": {"name": settings.keystone_user, "domain": domain, "password": self._password}
-                    },
-                },
-                "scope": {"project": {"name": settings.keystone_project, "domain": domain}},
-            }
-        }
-        answer = await client.post(f"{self.url}/auth/tokens", json=body)
-        if answer.status_code != 201:
+            headers = {"X-Subject-Token": token}
+            answer = await self._identity.call("GET", "/auth/tokens", service="identity", headers=headers)
+        except LoginRefused:
             raise Unavailable(
                 "Who you are can't be checked: this service is not known to Keystone itself.", retry_after=30
-            )
-        return str(answer.headers["X-Subject-Token"])
+            ) from None
+        except Fault:
+            raise Unavailable("Who you are can't be checked now.", retry_after=5) from None
+        if answer.status == 404:
+            return None, time.time() + REFUSED_SECONDS
+        if answer.status != 200:
+            raise Unavailable("Who you are can't be checked now.", retry_after=5)
+        found = answer.json()["token"]
+        return _caller(found), min(end_of(found), time.time() + self.believed_seconds)
 
 
 def _caller(token: dict[str, Any]) -> Caller:
@@ -146,7 +123,3 @@ def _caller(token: dict[str, Any]) -> Caller:
         roles=frozenset(role["name"].lower() for role in token.get("roles") or ()),
         names=tuple((key, str(value)) for key, value in names.items() if value is not None),
     )
-
-
-def _moment(text: str | None) -> float:
-    return datetime.fromisoformat(text).timestamp() if text else float("inf")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Protocol
 
+from apifold.deployment import Deployment
 from apifold.exchange import Caller
-from apifold.settings import Settings
 
 
 class Method(Protocol):
@@ -22,7 +22,7 @@ class Method(Protocol):
     challenge: str
     open: bool
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         """Raises SettingsError when a setting that it needs is missing or can't be used."""
 
     def identify(self, credential: str) -> Caller | Awaitable[Caller]:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from apifold import marked
+from apifold.deployment import Deployment
 from apifold.errors import DescriptionError, DescriptionErrors, SettingsError, Unauthenticated
 from apifold.exchange import Caller
-from apifold.settings import Settings
 
 LOOK_SECONDS = 1.0
 """How often the file is looked at for changes, at the most."""
@@ -45,7 +45,8 @@ class Tokens:
     challenge = "Bearer"
     open = False
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, deployment: Deployment) -> None:
+        settings = deployment.settings
         if not settings.tokens:
             raise SettingsError("auth tokens needs a file: --tokens FILE")
         self.path = Path(settings.tokens)

@@ -23,8 +23,8 @@ MARGIN_SECONDS = 60.0
 class Login:
     """As whom to come, and to which project.
 
-    `project` is an id or a name, `fallback` another one where that is not there; `domain` the name of the domain of
-    user and project.
+    `project` is an id or a name, `fallback` another one where that is not there, `by_name` says that they are no ids;
+    `domain` the name of the domain of user and project.
     """
 
     url: str
@@ -35,6 +35,7 @@ class Login:
     region: str = ""
     interface: str = "public"
     fallback: str = ""
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class _Token:
     until: float
     catalogue: Mapping[str, str]
     project: Mapping[str, Any]
+
+
+class LoginRefused(UpstreamFailed):
+    """Keystone does not know who comes, or not with this password."""
 
 
 class KeystoneSession:
@@ -107,14 +112,14 @@ class KeystoneSession:
                 return self._read(reply.header("X-Subject-Token"), reply.json())
             if index == len(scopes) - 1 or reply.status not in (400, 401, 403, 404):
                 if reply.status == 401:
-                    raise UpstreamFailed("The identity service refuses the credentials that are stored for it.")
+                    raise LoginRefused("The identity service refuses the credentials that are stored for it.")
                 raise fault_of(reply)
         raise AssertionError("there is at least one scope")
 
     def _read(self, text: str, body: Any) -> _Token:
         try:
             token = body["token"]
-            until = datetime.fromisoformat(token["expires_at"]).timestamp() if token.get("expires_at") else float("inf")
+            until = end_of(token)
             catalogue: dict[str, str] = {}
             for service in token.get("catalog") or ():
                 for endpoint in service.get("endpoints") or ():
@@ -140,11 +145,18 @@ def identity_url(url: str) -> str:
     return f"{plain}/v3"
 
 
+def end_of(token: Mapping[str, Any]) -> float:
+    """When a token of Identity API v3 ends, in seconds since the epoch."""
+    text = token.get("expires_at")
+    return datetime.fromisoformat(text).timestamp() if text else float("inf")
+
+
 def _scopes(login: Login) -> list[dict[str, Any] | None]:
     """The scopes to try: a project may be named by its id or by its name."""
     domain = {"name": login.domain}
     named = [project for project in dict.fromkeys((login.project, login.fallback)) if project]
-    scopes = [scope for name in named for scope in ({"id": name}, {"name": name, "domain": domain})]
+    ways = ("name",) if login.by_name else ("id", "name")
+    scopes = [{"id": one} if way == "id" else {"name": one, "domain": domain} for one in named for way in ways]
     return [{"project": scope} for scope in scopes] or [None]
 
 

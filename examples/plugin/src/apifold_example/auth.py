@@ -1,6 +1,6 @@
 """An auth method: who wears a badge is let in, and nobody asks how they came by it."""
 
-from apifold import Caller, Settings, Unauthenticated
+from apifold import Caller, Deployment, Unauthenticated
 
 
 class Badge:
@@ -10,7 +10,7 @@ class Badge:
     challenge = "Bearer"
     open = False
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         pass
 
     def identify(self, credential: str) -> Caller:
