@@ -23,6 +23,7 @@ ROOMS = (
     "observe",
     "schema",
     "routing",
+    "versions",
     "store",
     "jobs",
     "deployment",

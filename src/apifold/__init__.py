@@ -67,6 +67,7 @@ _PUBLIC = {
     "Upstream": "apifold.outgoing",
     "UpstreamFailed": "apifold.errors",
     "UpstreamTimeout": "apifold.errors",
+    "Version": "apifold.versions.version",
 }
 
 __all__ = [*sorted(_PUBLIC)]  # noqa: PLE0604  # the names are the table's

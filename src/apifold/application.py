@@ -7,8 +7,7 @@ import gc
 import logging
 import os
 import signal
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from importlib.resources import files
@@ -24,10 +23,11 @@ from apifold.access.method import Method
 from apifold.bindings import Modules
 from apifold.compare import Evidence, Recording, Shadowing
 from apifold.deployment import Deployment
-from apifold.description import Description, ParsedFiles, Placement, Sources, load
+from apifold.description import ParsedFiles, Placement, Sources, load
 from apifold.errors import DescriptionError, DescriptionErrors, SettingsError
-from apifold.generation import Builder, Generation, Loaded, Target, targets_of
-from apifold.generation.compile import Grounds, Tools, compile_api
+from apifold.exchange import Exchange
+from apifold.generation import Builder, Generation, Target, targets_of
+from apifold.generation.compile import Compiled, Grounds, Tools, compile_api
 from apifold.generation.kept import KeptFiles
 from apifold.generation.running import Running, files_of
 from apifold.generation.watch import Watch
@@ -38,8 +38,10 @@ from apifold.observe.access_log import AccessLog
 from apifold.observe.counters import Counters, Exposition
 from apifold.observe.crew import Crew
 from apifold.observe.events import Observers
+from apifold.observe.use import Uselog
 from apifold.pipeline.endpoint import Api
 from apifold.reference.documents import Document
+from apifold.reference.overview import Overview
 from apifold.reference.pages import CatalogueEntry
 from apifold.settings import ApiSettings, Settings
 
@@ -71,6 +73,8 @@ class Application:
         self.access_log: AccessLog | None = None
         self.stopping = False
         self.evidence = Evidence()
+        self.uselog = Uselog(None, self._is_counted)
+        self.overview = Overview(self.settings, self._in_place, lambda: self.evidence)
         self._shadowing: Shadowing | None = None
         self._counters = Counters()
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,7 +121,9 @@ class Application:
             self._tell_unknown_apis(generation)
             self._counters = Counters(self.crew.counts_file())
             self._shadowing = self._shadows()
-            watching = [one for one in (self.access_log, self._shadowing) if one is not None]
+            self.uselog = Uselog(self._notes_directory("use"), self._is_counted)
+            counting = self.uselog if self.settings.use != "off" else None
+            watching = [one for one in (self.access_log, self._shadowing, counting) if one is not None]
             answered = (self._counters.answered, *(one.answered for one in watching))
             observers = Observers((self._counters.hear, logs.hear), answered)
             self._running = Running(builder, generation, observers, took)
@@ -157,8 +163,12 @@ class Application:
             if target.service and target.service.close:
                 target.service.close()
         self.deployment.close()
+        self._write_notes()
+
+    def _write_notes(self) -> None:
         self._counters.write()
         self.evidence.write()
+        self.uselog.write()
 
     @property
     def running(self) -> Running:
@@ -176,7 +186,9 @@ class Application:
         """Read the descriptions, before processes are forked: these then need not, and share what was read."""
         self.builder.read_ahead()
         if self._compares():
-            Evidence(self._evidence_directory()).fold()
+            Evidence(self._notes_directory("shadow")).fold()
+        if self.settings.use != "off":
+            Uselog(self._notes_directory("use"), self._is_counted).fold()
         gc.collect()
         gc.freeze()
 
@@ -202,12 +214,8 @@ class Application:
 
     def entries(self) -> list[CatalogueEntry]:
         """The APIs that are served, for the catalogue."""
-        loaded = self.running.generation.loaded
-        added: Counter[str] = Counter()
-        for one in loaded:
-            added[one.part_of] += len(one.description.operations)
-        whole = sorted((one for one in loaded if not one.part_of), key=lambda one: one.api.base)
-        return [_entry(one, self._status(one.description, one.api), added[one.api.name]) for one in whole]
+        self.build()
+        return self.overview.entries()
 
     def errors(self) -> list[str]:
         """What keeps files from being served at all."""
@@ -218,10 +226,10 @@ class Application:
         running = self.running
         own = {"pid": os.getpid(), "generation": running.generation.id, "since": running.since}
         workers = self.crew.members() or [own]
-        apis = [_api_state(one, self._status(one.description, one.api)) for one in running.generation.loaded]
         return {
             **_state(running.generation),
-            "apis": apis,
+            "apis": self.overview.states(),
+            "left_out": self.overview.aside(),
             "since": running.since,
             "worker": os.getpid(),
             "workers": workers,
@@ -231,9 +239,16 @@ class Application:
         """What comparing implementations has shown, in every worker."""
         return self.evidence.shown()
 
+    def use(self) -> list[dict[str, Any]]:
+        """Who calls what, in every worker."""
+        return self.uselog.rows()
+
     def metrics(self) -> tuple[bytes, str]:
         """The metrics of every worker."""
         return Exposition(self._counters, self.crew.directory).text()
+
+    def _in_place(self) -> Generation | None:
+        return self._running.generation if self._running else None
 
     def _files(self) -> set[Path]:
         return files_of(self._running.generation, self.settings.policy) if self._running else set()
@@ -254,37 +269,22 @@ class Application:
         for name in self.settings.apis.keys() - there - off:
             log.warning("apis: there is no API %r; there are: %s", name, ", ".join(sorted(there)))
 
-    def _beside(self, description: Description, api: Api) -> Sequence[Api]:
-        status = self._status(description, api)
+    def _beside(self, target: Target, compiled: Compiled) -> Iterator[Api]:
+        description, name = compiled.description, compiled.api.name
+        overview = self.overview
         document = Document(
             description.title,
             description.base,
             description.flavour,
             description.written,
-            status,
-            lambda: self._parts(description.name),
+            lambda: overview.status_of(name),
+            lambda: tuple(one.description.written for one in overview.parts(name)),
+            compiled if compiled.history.limits else None,
         )
-        return (self._own("documents", description.base, {"document": document}),)
-
-    def _parts(self, name: str) -> tuple[dict[str, Any], ...]:
-        """What parts add to the document of an API."""
-        return tuple(one.description.written for one in self._loaded_parts(name))
-
-    def _loaded_parts(self, name: str) -> list[Loaded]:
-        """The parts of an API; none while the first generation is built."""
-        loaded = self._running.generation.loaded if self._running else ()
-        return [one for one in loaded if one.part_of == name]
-
-    def _status(self, description: Description, api: Api) -> str:
-        """An API's status; the one that a deployment gives it may have to wait for its shadow."""
-        changes = self.settings.apis.get(description.name, ApiSettings())
-        own = description.extension.status or ""
-        if changes.status and changes.status_after:
-            apis = [api, *(one.api for one in self._loaded_parts(description.name))]
-            pairs = {endpoint.shadow.pair for one in apis for endpoint in one.endpoints if endpoint.shadow}
-            if self.evidence.alike(api.name, pairs) < changes.status_after.same:
-                return own
-        return changes.status or own
+        yield self._own("documents", description.base, {"document": document})
+        shape = target.service.discovery if target.service else ""
+        if shape and description.base:
+            yield self._own("api_root", description.base, {"status": self, "api": name, "shape": shape})
 
     def _compares(self) -> bool:
         return any(api.shadow or api.record for api in self.settings.apis.values())
@@ -292,25 +292,34 @@ class Application:
     def _shadows(self) -> Shadowing | None:
         if not self._compares():
             return None
-        self.evidence = Evidence(self._evidence_directory())
+        self.evidence = Evidence(self._notes_directory("shadow"))
         recordings = {name: Recording(Path(api.record)) for name, api in self.settings.apis.items() if api.record}
         return Shadowing(self.evidence, recordings)
 
-    def _evidence_directory(self) -> Path | None:
-        """Where evidence is kept; for as long as the server runs where nothing is."""
+    def _notes_directory(self, name: str) -> Path | None:
+        """Where what processes note is kept; for as long as the server runs where nothing is."""
         if self.settings.state:
-            return self.settings.state_directory / "shadow"
-        return self.crew.directory
+            return self.settings.state_directory / name
+        return self.crew.directory / name if self.crew.directory else None
 
-    def _around(self) -> Sequence[Api]:
-        return (self._own("system", "/-", {"status": self}), self._own("catalogue", "", {"status": self}))
+    def _is_counted(self, exchange: Exchange) -> bool:
+        """Whether it is noted who calls an operation."""
+        return self.settings.use == "all" or exchange.endpoint.gate.ending is not None
+
+    def _around(self) -> Iterator[Api]:
+        for target in self.targets:
+            if target.service and target.service.discovery and not target.parts:
+                provides = {"status": self, "service": target.name, "shape": target.service.discovery}
+                yield self._own("service_root", target.prefix, provides)
+        yield self._own("system", "/-", {"status": self})
+        yield self._own("catalogue", "", {"status": self})
 
     def _own(self, name: str, base: str, provides: dict[str, Any]) -> Api:
         """One of apifold's own APIs, described and compiled like any other."""
         path = Path(str(files("apifold.reference") / f"{name}.yaml"))
         description = load(path, Sources(path.parent, False, self._own_files), placement=Placement("", base))
         grounds = Grounds(Modules(("apifold.reference",)), provides, None, ApiSettings(implementation="native"))
-        return compile_api(description, grounds, self.tools())[0]
+        return compile_api(description, grounds, self.tools()).api
 
     _own_files = ParsedFiles()
 
@@ -318,8 +327,7 @@ class Application:
         self._tell_crew()
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            self._counters.write()
-            self.evidence.write()
+            self._write_notes()
 
     def _tell_crew(self) -> None:
         running = self.running
@@ -341,26 +349,6 @@ def check(names: Iterable[str], settings: Settings) -> tuple[DescriptionError, .
         application.close()
 
 
-def _entry(one: Loaded, status: str, added: int) -> CatalogueEntry:
-    """An API in the catalogue; `added` is how many operations its parts have."""
-    description, base = one.description, one.api.base
-    written = description.written.get("info", {}).get("description") or ""
-    document = "swagger.json" if description.flavour == "2.0" else "openapi.json"
-    return CatalogueEntry(
-        name=one.api.name,
-        title=description.title,
-        version=description.version,
-        status=status,
-        base=base or "/",
-        description=written.strip().partition("\n")[0].partition(". ")[0],
-        operations=len(description.operations) + added,
-        ui=f"{base}/ui",
-        document=f"{base}/{document}",
-        successor=description.extension.successor,
-        problem="\n".join(map(str, one.errors)),
-    )
-
-
 def _state(generation: Generation) -> dict[str, Any]:
     return {
         "generation": generation.id,
@@ -368,19 +356,4 @@ def _state(generation: Generation) -> dict[str, Any]:
             {"file": error.file, "line": error.line, "message": error.message, "remedy": error.remedy}
             for error in generation.all_errors
         ],
-    }
-
-
-def _api_state(one: Loaded, status: str) -> dict[str, Any]:
-    return {
-        "name": one.api.name,
-        "title": one.description.title,
-        "version": one.description.version,
-        "status": status,
-        "base": one.api.base or "/",
-        **({"part_of": one.part_of} if one.part_of else {}),
-        "file": str(one.path),
-        "digest": one.digest[:12],
-        "operations": len(one.description.operations),
-        "errors": [str(error) for error in one.errors],
     }

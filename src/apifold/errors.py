@@ -123,13 +123,13 @@ class MethodNotAllowed(Fault):
 
 
 class NotAcceptable(Fault):
-    """None of the offered representations is one the client takes."""
+    """None of the offered representations, or versions, is one the client takes."""
 
     title = "Not acceptable"
 
-    def __init__(self, offered: Iterable[str]) -> None:
+    def __init__(self, offered: Iterable[str], detail: str = "") -> None:
         self.offered = tuple(offered)
-        super().__init__(f"This can be had as: {', '.join(self.offered)}.")
+        super().__init__(detail or f"This can be had as: {', '.join(self.offered)}.")
 
 
 class Conflict(Fault):

@@ -57,7 +57,7 @@ class Exchange(msgspec.Struct, eq=False):
         began: when, by `time.perf_counter`.
         site: what is served, as the request found it.
         observers: who is told what happens.
-        api: the API that was found, or None.
+        api: the API that was found, at the version that was asked for; or None.
         endpoint: the operation that was matched, or None.
         captured: the values of the path's variables, as sent.
         media: the media type to answer in, "" where none is described.
@@ -66,6 +66,8 @@ class Exchange(msgspec.Struct, eq=False):
         called: whether the binding was asked: nothing had kept the request from it.
         is_shadow: whether it is a copy, for comparing: it must change nothing that its original did not.
         expected: the ETag that the client, or a patch, takes the thing to have; "" where nobody said.
+        version: the `apifold.Version` that was asked for; None where there is no choice.
+        notice: headers of the answer, whatever it is.
     """
 
     request: Request
@@ -81,12 +83,14 @@ class Exchange(msgspec.Struct, eq=False):
     called: bool = False
     is_shadow: bool = False
     expected: str = ""
+    version: Any = None
+    notice: Headers = ()
 
     def beside(self, request: Request) -> Exchange:
         """Another one for the same caller and API, on what this one began with."""
         site, observers = self.site, self.observers
         other = Exchange(request, self.began, site, observers, self.api, self.endpoint, self.captured)
-        other.caller, other.is_shadow = self.caller, self.is_shadow
+        other.caller, other.is_shadow, other.version = self.caller, self.is_shadow, self.version
         return other
 
 

@@ -56,6 +56,8 @@ class Service:
         parts: directories of files that add to its APIs.
         implementations: who answers an API, or a part of one, by its name, where the deployment says nothing.
         named: implementations by names that settings may use for them.
+        facts: what it says of itself, for descriptions that require something (`requires`).
+        discovery: the shape of the document at its root that lists its APIs, such as `openstack`.
         close: called when the process stops.
     """
 
@@ -67,4 +69,6 @@ class Service:
     parts: tuple[Parts, ...] = ()
     implementations: Mapping[str, str] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    discovery: str = ""
     close: Callable[[], None] | None = None

@@ -21,6 +21,8 @@ from apifold.marked import read_file
 
 Mode = Literal["reject", "log", "off"]
 Unknown = Literal["reject", "strip", "allow"]
+Status = Literal["EXPERIMENTAL", "CURRENT", "SUPPORTED", "DEPRECATED", "RETIRED"]
+Changes = Literal["off", "warn", "refuse"]
 
 
 def _says(text: str) -> Meta:
@@ -69,6 +71,15 @@ class StatusRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """What must be so before an API gets a status."""
 
     same: Annotated[int, _says("so many requests compared with the shadow, the last so many without a difference")] = 0
+    succeeded: Annotated[str, _says("the API of which every operation names its `successor`, and that is served")] = ""
+
+
+class Brownout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A while in which an API that will end answers 503, so that whoever still calls it takes notice."""
+
+    begin: Annotated[str, _says("when it first begins, such as `2027-01-11T14:00:00Z`")]
+    minutes: Annotated[float, _says("how long it lasts")]
+    every_hours: Annotated[float, _says("after how many hours it comes again; 0 is never")] = 0.0
 
 
 class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -76,10 +87,24 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     enabled: Annotated[bool, _says("false: as if the file were not there")] = True
     base_path: Annotated[str | None, _says("serve it here instead")] = None
-    status: Annotated[str | None, _says("its status: EXPERIMENTAL, CURRENT, SUPPORTED, DEPRECATED or RETIRED")] = None
+    status: Annotated[Status | None, _says("its status: EXPERIMENTAL, CURRENT, SUPPORTED, DEPRECATED or RETIRED")] = (
+        None
+    )
+    deprecated: Annotated[str, _says("the date from which on new clients are not to use it")] = ""
+    sunset: Annotated[str, _says("the date from which on it answers 410")] = ""
+    brownouts: Annotated[
+        tuple[Brownout, ...], _says("whiles in which it answers 503: `[{begin: DATE, minutes: N, every_hours: N}]`")
+    ] = ()
+    breaking_changes: Annotated[
+        Changes | None, _says("changed files that break clients while it is CURRENT: `off`, `warn` or `refuse`")
+    ] = None
     validation: Annotated[ValidationModes, _says("`{request: MODE, response: MODE}`")] = ValidationModes()
     status_after: Annotated[
-        StatusRule | None, _says("`{same: N}`: that status once N requests in a row were answered alike by the shadow")
+        StatusRule | None,
+        _says(
+            "that status once it is so: `{same: N}`, N requests in a row were answered alike by the shadow; "
+            "`{succeeded: API}`, every operation of that API names its successor"
+        ),
     ] = None
     implementation: Annotated[
         str | None,
@@ -87,6 +112,10 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     ] = None
     shadow: Annotated[ShadowSettings | None, _says("`{to: IMPLEMENTATION}`: compare its answers")] = None
     record: Annotated[str, _says("file that requests are noted in for `compare`, without credentials")] = ""
+
+    def __post_init__(self) -> None:
+        if self.status == "RETIRED" and self.status_after:
+            raise ValueError("what ends an API is to be said by somebody: RETIRED takes no `status_after`")
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -113,6 +142,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = "native"
     apis: Annotated[dict[str, ApiSettings], _says("changes to single APIs, by their name")] = {}
 
+    facts: Annotated[
+        dict[str, Any], _says("what descriptions may require (`requires`), beside what services say of themselves")
+    ] = {}
+    breaking_changes: Annotated[
+        Changes, _says("changed files that break clients of a CURRENT API: take them, warn, or refuse them")
+    ] = "warn"
+    use: Annotated[
+        Literal["ending", "all", "off"], _says("count who calls what: operations that will end, all, or none")
+    ] = "ending"
     services: Annotated[dict[str, dict[str, Any]], _says("settings of single services, by their name")] = {}
     upstreams: Annotated[dict[str, UpstreamSettings], _says("other services that upstream bindings name")] = {}
     outgoing: Annotated[

@@ -25,6 +25,7 @@ SPECIAL = {
     "caller": "who is asking: an `apifold.Caller`",
     "request": "the `apifold.Request` as it came in",
     "media": "the media type that the client likes best, of those that the description offers",
+    "version": "the version that the client asked for, an `apifold.Version`; None where there is no choice",
     "page": "with the `page` trait: which part of the list is wanted, an `apifold.Page`",
     "inside": "answers another `apifold.Request` as if it had come in beside this one; to be awaited",
     "expected": "with the `etag` trait: the ETag that the change is based on, or nothing",

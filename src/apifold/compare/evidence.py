@@ -6,20 +6,15 @@ counts since the newest difference that it knows of, and only those that know of
 
 from __future__ import annotations
 
-import fcntl
-import os
-import secrets
 import time
 from collections.abc import Container, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from apifold.compare.differences import Difference
-
-PAST = "past.json"
+from apifold.observe.ledger import Ledger
 
 MAX_PLACES = 200
 """Places of differences that are counted for one operation."""
@@ -57,10 +52,9 @@ class Evidence:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self.directory = directory
+        self._ledger = Ledger(directory, Records)
         self._own: Records = {}
         self._changed = False
-        self._name = ""
 
     def note(self, api: str, pair: str, operation: str, found: Sequence[Difference]) -> None:
         """Note the outcome of one comparison.
@@ -91,33 +85,19 @@ class Evidence:
 
     def write(self) -> None:
         """Tell the others, and start anew where one of them saw a difference."""
-        if self.directory is None or not self._changed:
+        if not self._changed:
             return
         self._changed = False
-        self._name = self._name or f"{os.getpid()}-{secrets.token_hex(4)}"
         self._learn()
-        draft = self.directory / f"{self._name}.draft"
-        with suppress(FileNotFoundError):  # the server ended first
-            draft.write_bytes(msgspec.json.encode(self._own))
-            draft.replace(self.directory / f"{self._name}.json")
+        self._ledger.write(self._own)
 
     def fold(self) -> None:
         """Put what processes wrote that have ended into one file; called before processes are started."""
-        if self.directory is None:
-            return
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with (self.directory / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            files = [file for file in sorted(self.directory.glob("*.json")) if not _is_in_use(file)]
-            draft = self.directory / "past.draft"
-            draft.write_bytes(msgspec.json.encode(_sum([_read(file) for file in files])))
-            for file in files:
-                file.unlink()
-            draft.replace(self.directory / PAST)
+        self._ledger.fold(_sum)
 
     def total(self) -> Records:
         """What all processes have seen."""
-        return _sum([self._own, *self._others()])
+        return _sum([self._own, *self._ledger.others()])
 
     def alike(self, api: str, pairs: Container[str]) -> int:
         """How many answers in a row were alike, over an API and its parts, of what is compared now."""
@@ -139,38 +119,12 @@ class Evidence:
         self._changed = True
         return record, record.operations.setdefault(operation, OperationEvidence())
 
-    def _others(self) -> list[Records]:
-        own = f"{self._name}.json"
-        files = self.directory.glob("*.json") if self.directory else ()
-        return [_read(file) for file in files if file.name != own]
-
     def _learn(self) -> None:
-        for records in self._others():
+        for records in self._ledger.others():
             for api, record in records.items():
                 mine = self._own.get(api)
                 if mine and mine.pair == record.pair and record.differed_at > mine.differed_at:
                     mine.differed_at, mine.alike = record.differed_at, 0
-
-
-def _read(file: Path) -> Records:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Records)
-    except (OSError, msgspec.DecodeError):
-        return {}
-
-
-def _is_in_use(file: Path) -> bool:
-    """Whether the process that writes a file still runs, here or in another server of this machine."""
-    pid = file.name.partition("-")[0]
-    if not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _sum(parts: list[Records]) -> Records:

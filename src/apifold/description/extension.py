@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -12,12 +12,23 @@ from apifold.description.places import Places
 from apifold.description.walk import root_schemas, subschemas
 from apifold.errors import DescriptionError
 from apifold.marked import escape
-from apifold.settings import Unknown, ValidationModes
+from apifold.settings import Brownout, Status, Unknown, ValidationModes
 
 KEY = "x-apifold"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 
-Status = Literal["EXPERIMENTAL", "CURRENT", "SUPPORTED", "DEPRECATED", "RETIRED"]
+
+class Microversions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Between which versions clients may choose, and how.
+
+    `max` is the document's own version where nothing is said; `default` is what a client gets that does not choose,
+    `min` where nothing is said. `headers` are names, or names with their forms: `{X-Version: "compute {version}"}`.
+    """
+
+    min: str
+    headers: tuple[str, ...] | dict[str, str]
+    max: str = ""
+    default: str = ""
 
 
 class DocumentExtension(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +37,13 @@ class DocumentExtension(msgspec.Struct, frozen=True, kw_only=True):
     service: str = ""
     id: str = ""
     status: Status | None = None
+    deprecated: str = ""
+    sunset: str = ""
     successor: str = ""
+    notice: str = ""
+    brownouts: tuple[Brownout, ...] = ()
+    microversions: Microversions | None = None
+    requires: dict[str, Any] = {}
     handlers: str = ""
     errors: str | dict[str, Any] = "problem"
     validation: ValidationModes = ValidationModes()
@@ -34,11 +51,23 @@ class DocumentExtension(msgspec.Struct, frozen=True, kw_only=True):
     policy: str = ""
     auth: str = ""
     inline: bool = False
+    trailing_slash: Literal["strict", "ignore"] = "strict"
 
 
-class OperationExtension(msgspec.Struct, frozen=True, kw_only=True):
+class VersionedExtension(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys of a path or a response, and among those of everything else that may come and go: the first and the last
+    version that has it."""
+
+    since: str = ""
+    until: str = ""
+
+
+class OperationExtension(VersionedExtension, frozen=True, kw_only=True):
     """The keys of one operation."""
 
+    deprecated: str = ""
+    sunset: str = ""
+    successor: str = ""
     policy: str = ""
     public: bool = False
     binding: str | dict[str, Any] = ""
@@ -61,7 +90,7 @@ class OperationExtension(msgspec.Struct, frozen=True, kw_only=True):
         return self.traits if isinstance(self.traits, dict) else dict.fromkeys(self.traits)
 
 
-class SchemaExtension(msgspec.Struct, frozen=True, kw_only=True):
+class SchemaExtension(VersionedExtension, frozen=True, kw_only=True):
     """The keys of a schema or property."""
 
     read_only_reason: str = ""
@@ -71,15 +100,18 @@ class SchemaExtension(msgspec.Struct, frozen=True, kw_only=True):
     core: dict[str, Any] = {}
 
 
-class ParameterExtension(msgspec.Struct, frozen=True, kw_only=True):
+class ParameterExtension(VersionedExtension, frozen=True, kw_only=True):
     """The keys of a parameter."""
 
     source: str = ""
+    style: Literal["list", "pairs", ""] = ""
 
 
 _LEVELS: dict[str, type[msgspec.Struct]] = {
     "document": DocumentExtension,
+    "path": VersionedExtension,
     "operation": OperationExtension,
+    "response": VersionedExtension,
     "schema": SchemaExtension,
     "parameter": ParameterExtension,
 }
@@ -88,6 +120,13 @@ EXTENSION_KEYS: Mapping[str, tuple[str, ...]] = {
     level: tuple(field.encode_name for field in msgspec.structs.fields(struct)) for level, struct in _LEVELS.items()
 }
 """Every key that may stand under `x-apifold`, by level."""
+
+Said = tuple[str, str, Any]
+"""Level, pointer and keys of one `x-apifold`."""
+
+_REMEDIES = {"status": f"one of: {', '.join(get_args(Status))}"} | dict.fromkeys(
+    ("since", "until", "deprecated", "sunset"), "write it in quotes"
+)
 
 
 def document_extension(document: dict[str, Any]) -> DocumentExtension:
@@ -100,23 +139,32 @@ def operation_extension(operation: dict[str, Any]) -> OperationExtension:
     return msgspec.convert(operation.get(KEY) or {}, OperationExtension)
 
 
-def check_extensions(data: dict[str, Any], places: Places) -> list[DescriptionError]:
-    """Unknown keys and values of the wrong kind, at every level of a document as written."""
-    return [error for level, pointer, keys in _found(data) for error in _check(level, pointer, keys, places)]
+def check_extensions(said: Iterable[Said], places: Places) -> list[DescriptionError]:
+    """Unknown keys and values of the wrong kind."""
+    return [error for one in said for error in _check(*one, places)]
 
 
-def _found(data: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+def has_marks(said: Iterable[Said]) -> bool:
+    """Whether anything is not in every version."""
+    return any(isinstance(keys, dict) and keys.keys() & {"since", "until"} for _, _, keys in said)
+
+
+def each_extension(data: dict[str, Any]) -> Iterator[Said]:
+    """Everything that a document as written says to apifold."""
     if KEY in data:
         yield "document", f"/{KEY}", data[KEY]
     for path, item in (data.get("paths") or {}).items():
         if not isinstance(item, dict):
             continue
         at = f"/paths/{escape(path)}"
+        if KEY in item:
+            yield "path", f"{at}/{KEY}", item[KEY]
         yield from _in_parameters(item.get("parameters"), f"{at}/parameters")
         for method, operation in _operations(item):
             if KEY in operation:
                 yield "operation", f"{at}/{method}/{KEY}", operation[KEY]
             yield from _in_parameters(operation.get("parameters"), f"{at}/{method}/parameters")
+            yield from _in_responses(operation.get("responses"), f"{at}/{method}/responses")
     for name, parameter in ((data.get("components") or {}).get("parameters") or data.get("parameters") or {}).items():
         yield from _in_parameters([parameter], "", f"/components/parameters/{escape(name)}")
     for root, schema in root_schemas(data):
@@ -134,7 +182,13 @@ def _operations(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"additionalOperations/{escape(method)}", operation
 
 
-def _in_parameters(parameters: Any, at: str, single: str = "") -> Iterator[tuple[str, str, Any]]:
+def _in_responses(responses: Any, at: str) -> Iterator[Said]:
+    for status, answer in responses.items() if isinstance(responses, dict) else ():
+        if isinstance(answer, dict) and KEY in answer:
+            yield "response", f"{at}/{escape(str(status))}/{KEY}", answer[KEY]
+
+
+def _in_parameters(parameters: Any, at: str, single: str = "") -> Iterator[Said]:
     for index, parameter in enumerate(parameters or []):
         if isinstance(parameter, dict) and KEY in parameter:
             yield "parameter", f"{single or f'{at}/{index}'}/{KEY}", parameter[KEY]
@@ -155,8 +209,5 @@ def _check(level: str, pointer: str, keys: Any, places: Places) -> Iterator[Desc
             try:
                 msgspec.convert({key: keys[key]}, _LEVELS[level])
             except msgspec.ValidationError as error:
-                options = getattr(Status, "__args__", ()) if key == "status" else ()
-                remedy = f"one of: {', '.join(options)}" if options else ""
-                yield places.error(
-                    f"{pointer}/{key}", f"`{key}: {keys[key]}`: {str(error).partition(' - at')[0]}", remedy
-                )
+                message = f"`{key}: {keys[key]}`: {str(error).partition(' - at')[0]}"
+                yield places.error(f"{pointer}/{key}", message, _REMEDIES.get(key, ""))

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from apifold.description.description import Description
-from apifold.description.extension import check_extensions, document_extension
+from apifold.description.extension import check_extensions, document_extension, each_extension, has_marks
 from apifold.description.lint import lint
 from apifold.description.metaschema import check_document, flavour
 from apifold.description.model import check_model, expand, is_model
@@ -63,10 +63,13 @@ def load(
         raise DescriptionErrors([*unknown, *errors])
     bundled, errors = bundle(source, data, sources, places)
     errors += check_document(bundled, version, places)
-    errors += (_shaped(bundled) and check_extensions(bundled, places)) or []
-    if errors and not _shaped(bundled):
+    shaped = _shaped(bundled)
+    if errors and not shaped:
         raise DescriptionErrors(errors)
-    return _finished(path, version, bundled, sources, places, placement, errors)
+    said = list(each_extension(bundled)) if shaped else []
+    errors += check_extensions(said, places)
+    found = _finished(path, version, bundled, sources, places, placement, errors)
+    return replace(found, has_marks=True) if has_marks(said) else found
 
 
 def with_operations(description: Description, document: dict[str, Any], written: dict[str, Any]) -> Description:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,22 +15,25 @@ from apifold.access.policy import Policy, load_policy
 from apifold.bindings import Modules
 from apifold.description import Description, KnownDescriptions, ParsedFiles, Placement, Sources
 from apifold.errors import DescriptionError, DescriptionErrors
+from apifold.generation.changes import breaking_changes, breaking_errors
 from apifold.generation.clash import clash
-from apifold.generation.compile import Grounds, Tools, attach, compile_api
-from apifold.generation.generation import Generation, Loaded, digest_of, generation_id
+from apifold.generation.compile import Compiled, Grounds, Tools, attach, compile_api
+from apifold.generation.generation import Aside, Generation, Loaded, digest_of, generation_id
 from apifold.generation.kept import KeptFiles
 from apifold.generation.prove import prove
 from apifold.generation.targets import Target, discover
 from apifold.pipeline.dialects import ProblemDialect
 from apifold.pipeline.endpoint import Api, Site
 from apifold.settings import ApiSettings
+from apifold.versions.history import History
+from apifold.versions.requirements import unmet
 
 Places = dict[tuple[Path, str], tuple[Target, tuple[Path, ...]]]
 """What is loaded for which target, with its overlays, by path and target's name."""
 
 log = logging.getLogger("apifold.server")
 
-Guests = Callable[[Description, Api], Sequence[Api]]
+Guests = Callable[[Target, Compiled], Iterable[Api]]
 """What stands beside an API's own endpoints: its documents and pages."""
 
 
@@ -49,8 +52,8 @@ class Builder:
     targets: tuple[Target, ...]
     tools: Tools
     kept: KeptFiles
-    beside: Guests = lambda description, api: ()
-    around: Callable[[], Sequence[Api]] = tuple
+    beside: Guests = lambda target, compiled: ()
+    around: Callable[[], Iterable[Api]] = tuple
     parsed: ParsedFiles = field(default_factory=ParsedFiles)
     known: KnownDescriptions = field(default_factory=KnownDescriptions)
 
@@ -70,6 +73,7 @@ class Builder:
         self.parsed.turn()
         self.known.turn()
         loaded: list[Loaded] = []
+        aside: list[Aside] = []
         errors: dict[Path, tuple[DescriptionError, ...]] = {}
         places: Places = {}
         for target in self.targets:
@@ -80,7 +84,9 @@ class Builder:
                 one, wrong = self._one(target, path, overlays, before)
                 if wrong:
                     errors[path] = (*errors.get(path, ()), *wrong)
-                if one is not None:
+                if isinstance(one, Aside):
+                    aside.append(one)
+                elif one is not None:
                     loaded.append(one)
                     places[path, target.name] = (target, overlays)
         loaded = self._without_clashes(loaded, places, errors, before)
@@ -88,11 +94,11 @@ class Builder:
             if not one.errors and (before is None or before.of(one.path, one.target) is not one):
                 self.kept.keep(one.path, one.description.raw)
         self._forget_removed(before, loaded, errors)
-        return Generation(generation_id(loaded, errors), self._site(loaded), tuple(loaded), errors)
+        return Generation(generation_id(loaded, errors), self._site(loaded), tuple(loaded), errors, tuple(aside))
 
     def _one(
         self, target: Target, path: Path, overlays: tuple[Path, ...], before: Generation | None
-    ) -> tuple[Loaded | None, tuple[DescriptionError, ...]]:
+    ) -> tuple[Loaded | Aside | None, tuple[DescriptionError, ...]]:
         running = before.of(path, target.name) if before else None
         try:
             return self._fresh(target, path, overlays, {}, running), ()
@@ -123,17 +129,20 @@ class Builder:
             kept = self._fresh(target, path, there, instead, None)
         except Exception:  # it was good for another version of this
             return None
-        return replace(kept, errors=errors) if kept else None
+        return replace(kept, errors=errors) if isinstance(kept, Loaded) else None
 
     def _fresh(
         self, target: Target, path: Path, overlays: tuple[Path, ...], instead: dict[str, bytes], running: Loaded | None
-    ) -> Loaded | None:
+    ) -> Loaded | Aside | None:
         """The API as its files are; the running one where they did not change; None where it is switched off."""
         settings = self.tools.settings
         description = self._described(target, path, overlays, instead)
         changes = self._changes(target, description.name)
         if not changes.enabled:
             return None
+        lacking = self._lacking(target, description)
+        if lacking:
+            return Aside(path, description.name, lacking)
         policy, policy_raw = self._policy(target, description)
         digest = digest_of({**description.raw, **policy_raw})
         if running is not None and running.digest == digest and not running.errors:
@@ -145,13 +154,63 @@ class Builder:
             changes=changes,
             implementation=_implementation(target, description.name),
             named=target.service.named if target.service else {},
+            is_part=target.parts is not None,
         )
-        api, description = compile_api(description, grounds, self.tools)
-        self._prove(description)
-        for guest in () if target.parts else self.beside(description, api):
+        compiled = compile_api(description, grounds, self.tools)
+        self._prove(compiled.description)
+        if not instead:
+            self._hold_against(self._before(target, path, overlays, running, description), compiled, changes)
+        api = compiled.api
+        for guest in () if target.parts else self.beside(target, compiled):
             api = attach(api, guest)
-        status = changes.status or description.extension.status or ""
-        return Loaded(path, target.name, description, api, digest, status, target.parts.api if target.parts else "")
+        compiled = replace(compiled, api=api)
+        return Loaded(path, target.name, compiled, digest, target.parts.api if target.parts else "")
+
+    def _before(
+        self,
+        target: Target,
+        path: Path,
+        overlays: tuple[Path, ...],
+        running: Loaded | None,
+        description: Description,
+    ) -> tuple[Description, History] | None:
+        """What clients had before: what runs, or what an earlier process served last; None where it is the same."""
+        if running is not None:
+            return running.description, running.compiled.history
+        raw = self.kept.get(path)
+        if not raw or raw == dict(description.raw):
+            return None
+        there = tuple(one for one in overlays if str(one) in raw)
+        try:
+            kept = self._described(target, path, there, raw)
+            return kept, History(kept)
+        except Exception:  # it was good for another version of this
+            return None
+
+    def _hold_against(
+        self, before: tuple[Description, History] | None, compiled: Compiled, changes: ApiSettings
+    ) -> None:
+        """See whether changed files break clients of an API that is CURRENT.
+
+        Raises:
+            DescriptionErrors: they do, and are to be refused.
+        """
+        mode = changes.breaking_changes or self.tools.settings.breaking_changes
+        if mode == "off" or before is None or (changes.status or before[0].extension.status) != "CURRENT":
+            return
+        found = breaking_changes(before[1], compiled.history)
+        if found and mode == "refuse":
+            raise DescriptionErrors(breaking_errors(compiled.description, found))
+        for change in found:
+            log.warning("%s breaks its clients: %s", compiled.api.name, change)
+
+    def _lacking(self, target: Target, description: Description) -> tuple[str, ...]:
+        """Why the deployment has no place for an API."""
+        facts = {**(target.service.facts if target.service else {}), **self.tools.settings.facts}
+        try:
+            return tuple(unmet(description.extension.requires, facts))
+        except ValueError as error:
+            raise DescriptionErrors([description.places.error("/x-apifold/requires", str(error))]) from None
 
     def _described(
         self, target: Target, path: Path, overlays: tuple[Path, ...], instead: dict[str, bytes]

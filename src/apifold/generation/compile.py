@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from apifold import extension_points
@@ -22,6 +23,7 @@ from apifold.pipeline.dialects import Dialect, TemplateDialect
 from apifold.pipeline.endpoint import Api, Endpoint, Shadow
 from apifold.pipeline.handle import inside
 from apifold.pipeline.reader import Reader, compile_reader
+from apifold.pipeline.versions import Versions
 from apifold.pipeline.writer import compile_writer
 from apifold.routing import Table
 from apifold.schema.checker import Schemas
@@ -29,6 +31,10 @@ from apifold.schema.members import compile_shaper
 from apifold.schema.projection import Side, is_marked
 from apifold.settings import ApiSettings, Mode, Settings
 from apifold.traits import Surroundings
+from apifold.versions.history import History, Limits
+from apifold.versions.lifecycle import Lifecycle
+from apifold.versions.negotiation import Negotiation
+from apifold.versions.version import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Grounds:
         changes: what the deployment changes about it.
         implementation: who answers where the deployment does not say.
         named: implementations by names that settings may use for them.
+        is_part: whether it adds to another API.
     """
 
     modules: Modules
@@ -72,19 +79,87 @@ class Grounds:
     changes: ApiSettings
     implementation: str = ""
     named: Mapping[str, str] = field(default_factory=dict)
+    is_part: bool = False
 
 
-def compile_api(description: Description, grounds: Grounds, tools: Tools) -> tuple[Api, Description]:
-    """The API that a description is, and the description with what its traits add to it.
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """An API, ready to be served.
+
+    Attributes:
+        description: what is served to whom does not choose a version, with what its traits add.
+        history: every state of the description.
+        lifecycle: how long it is there.
+    """
+
+    api: Api
+    description: Description
+    history: History
+    lifecycle: Lifecycle
+
+    def at(self, version: Version) -> Description:
+        """The description at a version, with what its traits add."""
+        return with_traits(self.history.at(version))[0]
+
+
+def compile_api(description: Description, grounds: Grounds, tools: Tools) -> Compiled:
+    """The API that a description is.
+
+    Where clients choose a version, or it is a part of an API where they may, it is compiled for each stretch of its
+    history; a path that is the same in two of them is compiled once.
 
     Raises:
         DescriptionErrors: everything that keeps it from being served.
     """
-    compiler = _Compiler(description, grounds, tools)
-    api = compiler.api()
-    if compiler.errors:
-        raise DescriptionErrors(compiler.errors)
-    return api, compiler.description
+    history = History(description)
+    lifecycle = _lifecycle(description, grounds)
+    limits, made = history.limits, _Made({})
+    stretches = list(history.stretches()) if limits or grounds.is_part else [(history.newest, history.served)]
+    compilers = [_Compiler(one, grounds, tools, lifecycle, made.at(history, number)) for number, one in stretches]
+    states = [compiler.api() for compiler in compilers]
+    errors = [error for compiler in compilers for error in compiler.errors]
+    if errors:
+        raise DescriptionErrors(errors)
+    served = states[0]
+    if len(states) > 1 or limits:
+        first, last = stretches[-1][0], stretches[0][0]
+        versions = Versions(history.edges[first:last], tuple(reversed(states)), _negotiation(description, limits))
+        served = replace(served, versions=versions)
+    return Compiled(served, compilers[0].description, history, lifecycle)
+
+
+def _lifecycle(description: Description, grounds: Grounds) -> Lifecycle:
+    try:
+        return Lifecycle.of_api(description.extension, grounds.changes)
+    except ValueError as error:
+        raise DescriptionErrors([description.places.error("/x-apifold", str(error))]) from None
+
+
+def _negotiation(description: Description, limits: Limits | None) -> Negotiation | None:
+    said = description.extension.microversions
+    if said is None or limits is None:
+        return None
+    try:
+        return Negotiation.of(said, limits)
+    except ValueError as error:
+        raise DescriptionErrors([description.places.error("/x-apifold/microversions", str(error))]) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Endpoints that were compiled for other stretches of a history."""
+
+    known: dict[tuple[str, str, frozenset[str]], Endpoint]
+    state: Callable[[str], frozenset[str]] = lambda path: frozenset()
+
+    def at(self, history: History, stretch: int) -> _Made:
+        return _Made(self.known, partial(history.state, stretch=stretch))
+
+    def find(self, operation: Operation) -> Endpoint | None:
+        return self.known.get((operation.path, operation.method, self.state(operation.path)))
+
+    def add(self, operation: Operation, endpoint: Endpoint) -> None:
+        self.known[operation.path, operation.method, self.state(operation.path)] = endpoint
 
 
 @dataclass(slots=True)
@@ -98,9 +173,13 @@ class _Bound:
 
 
 class _Compiler:
-    def __init__(self, description: Description, grounds: Grounds, tools: Tools) -> None:
+    def __init__(
+        self, description: Description, grounds: Grounds, tools: Tools, lifecycle: Lifecycle, made: _Made
+    ) -> None:
         self.grounds = grounds
         self.tools = tools
+        self.lifecycle = lifecycle
+        self.made = made
         self.settings = tools.settings
         self.description, self.traits, self.errors = with_traits(description)
         self.has_sources = declares_sources(self.description)
@@ -128,21 +207,30 @@ class _Compiler:
         dialect = self._dialect()
         method = self._method()
         for operation in description.operations:
-            with self._collecting():
-                self.bound[operation.path, operation.method] = self._bind(operation)
-        table: Table[Endpoint] = Table()
-        endpoints = []
+            if self.made.find(operation) is None:
+                with self._collecting():
+                    self.bound[operation.path, operation.method] = self._bind(operation)
         for bound in self.bound.values():
             with self._collecting():
-                endpoint = self._endpoint(bound, method)
+                self.made.add(bound.operation, self._endpoint(bound, method))
+        table: Table[Endpoint] = Table()
+        endpoints = []
+        for operation in description.operations:
+            endpoint = self.made.find(operation)
+            if endpoint is not None:
                 endpoints.append(endpoint)
-                table.add(
-                    description.template_base + bound.operation.path,
-                    bound.operation.method,
-                    endpoint,
-                    rest=_takes_rest(bound.operation),
-                )
+                rest = _takes_rest(operation)
+                for path in self._spellings(description.template_base + operation.path, rest=rest):
+                    table.add(path, operation.method, endpoint, rest=rest)
         return Api(description.name, description.title, description.base, dialect, table, tuple(endpoints))
+
+    def _spellings(self, path: str, *, rest: bool) -> Iterator[str]:
+        """How a path may be asked for."""
+        yield path
+        if self.description.extension.trailing_slash == "ignore" and not rest:
+            other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+            if other:
+                yield other
 
     def _collecting(self) -> _Collecting:
         return _Collecting(self.errors, lambda text: self.description.places.error("", text))
@@ -226,7 +314,7 @@ class _Compiler:
             name=name,
             label=f"{self.description.name}\n{name}",
             title=f"{operation.method} {self.description.template_base}{operation.path}",
-            gate=compile_gate(self.description, operation, method, self.grounds.policy),
+            gate=compile_gate(self.description, operation, method, self.grounds.policy, self.lifecycle),
             reader=bound.reader,
             call=self._call(operation, bound.call, self.implementation),
             writer=compile_writer(self.description, operation, self.responses, mode),
@@ -304,6 +392,10 @@ class _Collecting:
 
 def attach(api: Api, guest: Api) -> Api:
     """The API with another's endpoints beside its own; where both want a place, its own stay."""
+    if api.versions is not None:
+        beside = guest.versions or Versions((), (guest,), None)
+        joined = api.versions.joined(beside, attach)
+        return replace(attach(replace(api, versions=None), guest), versions=joined)
     taken = {endpoint.title for endpoint in api.endpoints}
     added = tuple(endpoint for endpoint in guest.endpoints if endpoint.title not in taken)
     table = api.table.extended(guest.table, lambda endpoint: endpoint.title not in taken)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from apifold.description import Description
 from apifold.errors import DescriptionError
+from apifold.generation.compile import Compiled
 from apifold.pipeline.endpoint import Api, Site
+from apifold.versions.lifecycle import Lifecycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,34 @@ class Loaded:
 
     path: Path
     target: str
-    description: Description
-    api: Api
+    compiled: Compiled
     digest: str
-    status: str
     part_of: str = ""
     errors: tuple[DescriptionError, ...] = ()
+
+    @property
+    def api(self) -> Api:
+        """The API as it is served."""
+        return self.compiled.api
+
+    @property
+    def description(self) -> Description:
+        """Its description, as it is served."""
+        return self.compiled.description
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """How long it is there."""
+        return self.compiled.lifecycle
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """An API that is not served although nothing is wrong with it: the deployment lacks what it requires."""
+
+    path: Path
+    name: str
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +59,14 @@ class Generation:
     """Everything that is served, and what is not.
 
     `id` is the same for the same files in every worker. `errors` are those of every file that can't be served as it
-    is now, by file.
+    is now, by file; `aside` is what the deployment has no place for.
     """
 
     id: str
     site: Site
     loaded: tuple[Loaded, ...]
     errors: Mapping[Path, tuple[DescriptionError, ...]]
+    aside: tuple[Aside, ...] = ()
 
     @property
     def all_errors(self) -> tuple[DescriptionError, ...]:
@@ -61,7 +86,7 @@ class Generation:
 
 def generation_id(loaded: list[Loaded], errors: Mapping[Path, tuple[DescriptionError, ...]]) -> str:
     """Twelve characters that stand for what is served and what is refused."""
-    parts = [f"{one.api.name} {one.api.base} {one.digest} {one.status}" for one in loaded]
+    parts = [f"{one.api.name} {one.api.base} {one.digest} {one.lifecycle}" for one in loaded]
     parts += [f"{path} {error}" for path, found in errors.items() for error in found]
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:12]
 

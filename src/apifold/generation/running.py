@@ -15,7 +15,7 @@ from apifold.generation.build import Builder
 from apifold.generation.generation import Generation
 from apifold.generation.watch import Watch
 from apifold.http import Request, Responding
-from apifold.observe.events import Observers, Quarantined, Swapped
+from apifold.observe.events import LeftOut, Observers, Quarantined, Swapped
 from apifold.pipeline.handle import handle, takes_pieces
 
 log = logging.getLogger("apifold.server")
@@ -77,6 +77,8 @@ class Running:
     def _tell(self, generation: Generation, seconds: float) -> None:
         self.observers.tell(Swapped(generation.id, len(generation.loaded), seconds))
         served = {one.path for one in generation.loaded}
+        for one in generation.aside:
+            self.observers.tell(LeftOut(one.name, one.reasons))
         for file, errors in generation.errors.items():
             self.observers.tell(Quarantined(str(file), errors, file in served))
 

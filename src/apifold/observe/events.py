@@ -45,7 +45,15 @@ class Quarantined:
     kept: bool
 
 
-Event = WouldRefuse | Crashed | Swapped | Quarantined
+@dataclass(slots=True)
+class LeftOut:
+    """An API is not served although nothing is wrong with it: the deployment lacks what it requires."""
+
+    api: str
+    reasons: tuple[str, ...]
+
+
+Event = WouldRefuse | Crashed | Swapped | Quarantined | LeftOut
 Listener = Callable[[Event], None]
 Answered = Callable[[Exchange, Response, float], None]
 """Told of every answer, with the seconds from the first stage to the last; a plain call, because it is so frequent."""

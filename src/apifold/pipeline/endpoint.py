@@ -10,6 +10,7 @@ from apifold.exchange import Call
 from apifold.pipeline.dialects import Dialect
 from apifold.pipeline.gate import Gate
 from apifold.pipeline.reader import Reader
+from apifold.pipeline.versions import Versions
 from apifold.pipeline.writer import Writer
 from apifold.routing import Table
 from apifold.settings import ShadowSettings
@@ -58,10 +59,24 @@ class Endpoint:
     shadow: Shadow | None = None
     streams: bool = False
 
+    @property
+    def method(self) -> str:
+        """Its method."""
+        return self.title.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        """Its path template, from the root."""
+        return self.title.partition(" ")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One API as it is served."""
+    """One API as it is served; at one of its versions, where clients may choose one.
+
+    Attributes:
+        versions: what it is at each version; None where there is no choice.
+    """
 
     name: str
     title: str
@@ -69,6 +84,16 @@ class Api:
     dialect: Dialect
     table: Table[Endpoint]
     endpoints: tuple[Endpoint, ...]
+    versions: Versions[Api] | None = None
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        """The endpoint of an operationId, or of a method and path; None where there is none."""
+        return next((one for one in self.endpoints if name in (one.name, one.title)), None)
+
+    @property
+    def at_all_versions(self) -> tuple[Api, ...]:
+        """The API as it is at each of its versions; itself where there is no choice."""
+        return self.versions.states if self.versions else (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +102,7 @@ class Site:
 
     Attributes:
         apis: all of them.
+        by_name: the same by their names.
         by_first: where a path may lead, by its first segment: the segments of base paths, the longest first.
         at_root: where any other path leads: to the API without a base path, if there is one.
         dialect: for faults where no API was found.
@@ -84,6 +110,7 @@ class Site:
     """
 
     apis: tuple[Api, ...]
+    by_name: Mapping[str, Api]
     by_first: Mapping[str, tuple[tuple[list[str], Api], ...]]
     at_root: tuple[tuple[list[str], Api], ...]
     dialect: Dialect
@@ -96,8 +123,9 @@ class Site:
         at_root = tuple(place for place in places if not place[0])
         firsts = {base[0] for base, _ in places if base}
         by_first = {first: tuple(p for p in places if not p[0] or p[0][0] == first) for first in firsts}
-        streams = any(endpoint.streams for api in apis for endpoint in api.endpoints)
-        return cls(tuple(apis), by_first, at_root, dialect, streams)
+        states = [state for api in apis for state in api.at_all_versions]
+        streams = any(endpoint.streams for state in states for endpoint in state.endpoints)
+        return cls(tuple(apis), {api.name: api for api in apis}, by_first, at_root, dialect, streams)
 
 
 def describe_site(site: Site) -> list[dict[str, Any]]:
@@ -105,8 +133,8 @@ def describe_site(site: Site) -> list[dict[str, Any]]:
     return [
         {
             "api": endpoint.api,
-            "method": endpoint.title.partition(" ")[0],
-            "path": endpoint.title.partition(" ")[2],
+            "method": endpoint.method,
+            "path": endpoint.path,
             "operation": endpoint.name,
             "rule": "public" if endpoint.gate.public else endpoint.gate.rule_name,
         }

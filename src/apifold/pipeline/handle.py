@@ -14,6 +14,7 @@ from apifold.exchange import Exchange, Result
 from apifold.http import Request, Responding, Response, awaited
 from apifold.observe.events import Crashed, Observers, WouldRefuse
 from apifold.pipeline.endpoint import Api, Endpoint, Site
+from apifold.pipeline.versions import Versions
 
 SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 """Methods that change nothing (RFC 9110, 9.2.1)."""
@@ -33,6 +34,8 @@ def handle(site: Site, request: Request, observers: Observers) -> Responding:
     try:
         segments = request.segments
         api = exchange.api = find(site, segments)
+        if api.versions is not None:
+            api = negotiate(exchange, api.versions)
         endpoint, exchange.captured = match(api, request, segments)
         exchange.endpoint = endpoint
         waiting = endpoint.gate.admit(exchange)
@@ -62,6 +65,8 @@ async def _later(site: Site, exchange: Exchange, observers: Observers, waiting: 
 def _told(exchange: Exchange, response: Response, observers: Observers) -> Response:
     """The response, once everybody was told of it."""
     seconds = perf_counter() - exchange.began
+    if exchange.notice:
+        response.headers = (*response.headers, *exchange.notice)
     for tell in observers.answered:
         tell(exchange, response, seconds)
     return response
@@ -95,7 +100,10 @@ def takes_pieces(site: Site, request: Request) -> bool:
         return False
     try:
         segments = request.segments
-        return match(find(site, segments), request, segments)[0].streams
+        api = find(site, segments)
+        if api.versions is not None:
+            api = api.versions.choose(request.headers)[0]
+        return match(api, request, segments)[0].streams
     except Fault:
         return False
 
@@ -110,6 +118,22 @@ def find(site: Site, segments: list[str]) -> Api:
         if not base or segments[: len(base)] == base:
             return api
     raise NotFound("Nothing is served at this path.")
+
+
+def negotiate(exchange: Exchange, versions: Versions[Api]) -> Api:
+    """The API at the version that the request asks for.
+
+    Raises:
+        Malformed: what it asks for is no version.
+        NotAcceptable: there is no such version.
+    """
+    headers = exchange.request.headers
+    try:
+        exchange.api, exchange.version, exchange.notice = versions.choose(headers)
+    except Fault as fault:
+        exchange.notice = versions.told_of(headers, fault)
+        raise
+    return exchange.api  # type: ignore[no-any-return]  # an exchange is above the API in the house
 
 
 def match(api: Api, request: Request, segments: list[str]) -> tuple[Endpoint, Sequence[str]]:

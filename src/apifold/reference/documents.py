@@ -10,10 +10,13 @@ import msgspec
 import yaml
 
 from apifold.errors import NotFound
+from apifold.generation.compile import Compiled
 from apifold.http import Request, Response
 from apifold.reference.pages import CONTENT_SECURITY_POLICY
 from apifold.reference.pages import redoc as redoc_page
 from apifold.reference.pages import swagger_ui as swagger_ui_page
+from apifold.versions.negotiation import LATEST
+from apifold.versions.version import Version
 
 _PAGE = (("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", CONTENT_SECURITY_POLICY))
 
@@ -25,21 +28,43 @@ class Document:
     Attributes:
         base: its base path, "" for `/`.
         data: OpenAPI or Swagger as its author wrote it.
+        status: gives its status at this moment.
         parts: gives what others add to it at this moment.
+        versions: what has it at other versions, where clients may choose one.
     """
 
     title: str
     base: str
     flavour: str
     data: dict[str, Any]
-    status: str = ""
+    status: Callable[[], str] = str
     parts: Callable[[], tuple[dict[str, Any], ...]] = tuple
+    versions: Compiled | None = None
     made: tuple[tuple[dict[str, Any], ...], bytes, bytes] = ((), b"", b"")
 
     @property
     def address(self) -> str:
         """Its path, without the public prefix."""
         return f"{self.base}/{'swagger' if self.flavour == '2.0' else 'openapi'}.json"
+
+    def at(self, version: str) -> Document:
+        """The document as it is at a version.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        if not version:
+            return self
+        limits = self.versions.history.limits if self.versions else None
+        if self.versions is None or limits is None:
+            raise NotFound("Clients choose no version of this API.")
+        try:
+            chosen = limits.most if version == LATEST else Version.parse(version)
+        except ValueError as error:
+            raise NotFound(f"{error}.") from None
+        if not limits.least <= chosen <= limits.most:
+            raise NotFound(f"There are versions {limits.least} to {limits.most}.")
+        return Document(self.title, self.base, self.flavour, self.versions.at(chosen).written)
 
     def as_json(self) -> bytes:
         parts, written, other = self._current()
@@ -93,25 +118,25 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
-def as_json(document: Document) -> Response:
-    return Response(200, document.as_json(), (("Content-Type", "application/json"),))
+def as_json(document: Document, version: str = "") -> Response:
+    return Response(200, document.at(version).as_json(), (("Content-Type", "application/json"),))
 
 
-def as_yaml(document: Document) -> Response:
-    return Response(200, document.as_yaml(), (("Content-Type", "application/yaml"),))
+def as_yaml(document: Document, version: str = "") -> Response:
+    return Response(200, document.at(version).as_yaml(), (("Content-Type", "application/yaml"),))
 
 
-def as_swagger(document: Document) -> Response:
+def as_swagger(document: Document, version: str = "") -> Response:
     if document.flavour != "2.0":
         raise NotFound("This API is described in OpenAPI 3: see openapi.json.")
-    return as_json(document)
+    return as_json(document, version)
 
 
 def swagger_ui(document: Document, request: Request) -> Response:
     address = f"{request.prefix}{document.address}"
-    return Response(200, swagger_ui_page(document.title, address, request.prefix, document.status).encode(), _PAGE)
+    return Response(200, swagger_ui_page(document.title, address, request.prefix, document.status()).encode(), _PAGE)
 
 
 def redoc(document: Document, request: Request) -> Response:
     address = f"{request.prefix}{document.address}"
-    return Response(200, redoc_page(document.title, address, request.prefix, document.status).encode(), _PAGE)
+    return Response(200, redoc_page(document.title, address, request.prefix, document.status()).encode(), _PAGE)

@@ -35,8 +35,9 @@ ASSETS = {
 class CatalogueEntry:
     """One API in the catalogue.
 
-    `base`, `ui` and `document` are paths without the public prefix; `problem` says why its newest files are not
-    served, where the last good ones are.
+    `base`, `ui` and `document` are paths without the public prefix; `oldest` and `newest` are the versions between which
+    clients may choose, "" where they may not; `deprecated` and `sunset` are dates; `target` is what brings it; `problem`
+    says why its newest files are not served, where the last good ones are.
     """
 
     name: str
@@ -50,6 +51,12 @@ class CatalogueEntry:
     document: str
     successor: str = ""
     problem: str = ""
+    id: str = ""
+    target: str = ""
+    oldest: str = ""
+    newest: str = ""
+    deprecated: str = ""
+    sunset: str = ""
 
 
 def catalogue(entries: Iterable[CatalogueEntry], title: str, root: str, errors: Iterable[str] = ()) -> str:
@@ -141,6 +148,8 @@ def _item(entry: CatalogueEntry, root: str, successor: CatalogueEntry | None) ->
     ui, document = escape(root + entry.ui), escape(root + entry.document)
     description = f"<p>{escape(entry.description)}</p>" if entry.description else ""
     operations = f"{entry.operations} operation{'' if entry.operations == 1 else 's'}"
+    if entry.newest:
+        operations += f" · versions {escape(entry.oldest)} to {escape(entry.newest)}"
     links = f'<a href="{ui}">Try it</a><a href="{ui}/reference">Reference</a><a href="{document}">Description</a>'
     return (
         f'<li class="api"><article><header><h2>{escape(entry.title)}</h2><span class="version">{escape(entry.version)}</span>{badge(entry.status)}</header>'
@@ -150,12 +159,14 @@ def _item(entry: CatalogueEntry, root: str, successor: CatalogueEntry | None) ->
 
 
 def _succeeded(entry: CatalogueEntry, root: str, successor: CatalogueEntry | None) -> str:
+    when = f"Deprecated since {escape(entry.deprecated)}. " if entry.deprecated else ""
+    when += f"Served until {escape(entry.sunset)}. " if entry.sunset else ""
     if not entry.successor:
-        return ""
+        return f"<p>{when.strip()}</p>" if when else ""
     name = escape(entry.successor)
     if successor:
         name = f'<a href="{escape(root + successor.ui)}">{escape(f"{successor.title} {successor.version}")}</a>'
-    return f"<p>Its successor is {name}.</p>"
+    return f"<p>{when}Its successor is {name}.</p>"
 
 
 def _held_back(entry: CatalogueEntry) -> str:

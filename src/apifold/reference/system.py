@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from apifold.errors import NotFound, Unavailable
+from apifold.errors import Denied, NotFound, Unavailable
+from apifold.exchange import Caller
 from apifold.http import Request, Response
 from apifold.reference.pages import (
     CONTENT_SECURITY_POLICY,
@@ -39,6 +40,9 @@ class Status(Protocol):
     def shadow(self) -> dict[str, Any]:
         """What comparing implementations has shown, in every worker."""
 
+    def use(self) -> list[dict[str, Any]]:
+        """Who calls what, in every worker."""
+
     def metrics(self) -> tuple[bytes, str]:
         """The metrics of every worker, and their media type."""
 
@@ -59,6 +63,12 @@ def apis(status: Status) -> dict[str, Any]:
 
 def shadow(status: Status) -> dict[str, Any]:
     return {"apis": status.shadow()}
+
+
+def use(status: Status, caller: Caller) -> dict[str, Any]:
+    if "admin" not in caller.roles:
+        raise Denied("Who calls what is shown to callers with the role admin.")
+    return {"use": status.use()}
 
 
 def metrics(status: Status) -> Response:
@@ -101,6 +111,9 @@ def api_catalog(status: Status, request: Request) -> Response:
     return _json({"linkset": everything}, 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"')
 
 
+_SAID = ("status", "description", "oldest", "newest", "deprecated", "sunset", "successor", "problem")
+
+
 def _listed(entry: CatalogueEntry, request: Request) -> dict[str, Any]:
     root = request.base_url
     listed = {
@@ -112,9 +125,7 @@ def _listed(entry: CatalogueEntry, request: Request) -> dict[str, Any]:
         "ui": f"{root}{entry.ui}",
         "operations": entry.operations,
     }
-    return listed | {
-        key: value for key in ("status", "description", "successor", "problem") if (value := getattr(entry, key))
-    }
+    return listed | {key: value for key in _SAID if (value := getattr(entry, key))}
 
 
 def _json(value: Any, media: str, *headers: tuple[str, str]) -> Response:

@@ -1,0 +1,56 @@
+"""An operation that will end, or has ended: what its answers say about it, and when it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from apifold.exchange import Exchange
+from apifold.routing import PLACEHOLDER
+from apifold.versions.lifecycle import Lifecycle
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of an operation.
+
+    Attributes:
+        lifecycle: how long it is there.
+        names: those of its path's variables, in their order.
+        base: its API's base path.
+    """
+
+    lifecycle: Lifecycle
+    names: tuple[str, ...]
+    base: str
+
+    def admit(self, exchange: Exchange) -> None:
+        """Have the answer say what there is to say.
+
+        Raises:
+            Gone, Unavailable: it has ended, or is away for a while.
+        """
+        exchange.notice += self.lifecycle.headers(self._successor(exchange), self._notice(exchange.request.prefix))
+        self.lifecycle.admit(datetime.now(UTC))
+
+    def _notice(self, prefix: str) -> str:
+        return self.lifecycle.notice or f"{prefix}{self.base}/ui"
+
+    def _successor(self, exchange: Exchange) -> str:
+        """Where its successor is: the same thing there, where all variables are known, else its API."""
+        api = exchange.site.by_name.get(self.lifecycle.successor)
+        if api is None:
+            return ""
+        endpoint = api.endpoint(self.lifecycle.operation) if self.lifecycle.operation else None
+        path = _filled(endpoint.path, dict(zip(self.names, exchange.captured, strict=False))) if endpoint else ""
+        return f"{exchange.request.prefix}{path or api.base or '/'}"
+
+
+def _filled(template: str, values: Mapping[str, Any]) -> str:
+    """A path template with its variables; "" where one is not known, or would not be the same in a path again."""
+    names = PLACEHOLDER.findall(template)
+    if any(not str(values.get(name, "")).replace("-", "").replace("_", "").isalnum() for name in names):
+        return ""
+    return PLACEHOLDER.sub(lambda found: str(values[found[1]]), template)

@@ -1,0 +1,72 @@
+"""The states of one API over its versions, and which of them a request gets."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from apifold.errors import NotAcceptable
+from apifold.http.response import Headers
+from apifold.versions.history import Edge
+from apifold.versions.negotiation import Negotiation
+from apifold.versions.version import Version
+
+S = TypeVar("S")
+
+MAX_KNOWN = 1024
+"""Texts that versions were asked for by, and that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Versions(Generic[S]):
+    """What something is at each version.
+
+    Attributes:
+        edges: where each state but the oldest begins.
+        states: the oldest first.
+        negotiation: how clients choose; None for what follows the choice of something else.
+    """
+
+    edges: tuple[Edge, ...]
+    states: tuple[S, ...]
+    negotiation: Negotiation | None
+    _known: dict[str, tuple[S, Version, Headers]] = field(default_factory=dict)
+
+    def of(self, edge: Edge) -> S:
+        """The state at a version, or right after it."""
+        return self.states[bisect_right(self.edges, edge)]
+
+    def choose(self, headers: Mapping[str, str]) -> tuple[S, Version, Headers]:
+        """What a request gets: the state, the version, and the headers by which the answer says so.
+
+        Raises:
+            Malformed, NotAcceptable: it asks for what is no version, or for one that is not there.
+        """
+        assert self.negotiation is not None
+        asked = self.negotiation.asked(headers)
+        known = self._known.get(asked)
+        if known is None:
+            version = self.negotiation.version(asked)
+            known = self.of((version, False)), version, self.negotiation.told(version.text)
+            if len(self._known) < MAX_KNOWN:
+                self._known[asked] = known
+        return known
+
+    def told_of(self, headers: Mapping[str, str], fault: Exception) -> Headers:
+        """What an answer says about a version that can't be had: which one it was, where that can be said."""
+        assert self.negotiation is not None
+        asked = self.negotiation.asked(headers)
+        return self.negotiation.told(asked) if isinstance(fault, NotAcceptable) else (self.negotiation.vary,)
+
+    def each(self, change: Callable[[S], S]) -> Versions[S]:
+        """The same with every state changed."""
+        return Versions(self.edges, tuple(map(change, self.states)), self.negotiation)
+
+    def joined(self, other: Versions[S], join: Callable[[S, S], S]) -> Versions[S]:
+        """Both together, each state joined with the other's at the same version."""
+        edges = tuple(sorted({*self.edges, *other.edges}))
+        oldest = join(self.states[0], other.states[0])
+        states = (oldest, *(join(self.of(edge), other.of(edge)) for edge in edges))
+        return Versions(edges, states, self.negotiation)
