@@ -17,16 +17,27 @@ from apifold.description.extension import _LEVELS
 from apifold.description.model import MODEL_KEYS
 from apifold.extension_points import EXTENSION_POINTS, load, names
 from apifold.pipeline.dialects import STATUSES
-from apifold.settings import ApiSettings, Settings, ShadowSettings, UpstreamSettings
+from apifold.settings import ApiSettings, Brownout, Settings, ShadowSettings, StatusRule, UpstreamSettings
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+
+IN_VERSIONS = {
+    "since": "the first version that has it; in quotes",
+    "until": "the last version that has it; in quotes",
+}
 
 MEANINGS = {
     "document": {
         "service": "the service that the API belongs to; with `id`, its name",
         "id": "its version's name, such as `v2`",
-        "status": "EXPERIMENTAL, CURRENT, SUPPORTED, DEPRECATED or RETIRED; shown in the catalogue",
-        "successor": "the API that takes its place; shown in the catalogue",
+        "status": "EXPERIMENTAL, CURRENT, SUPPORTED, DEPRECATED or RETIRED (it answers 410)",
+        "deprecated": "the date from which on new clients are not to use it (`Deprecation`, RFC 9745)",
+        "sunset": "the date from which on it answers 410 (`Sunset`, RFC 8594)",
+        "successor": "the API that takes its place (`Link`, RFC 5829)",
+        "notice": "address of a page about its end; its own page where nothing is said",
+        "brownouts": "whiles in which it answers 503: `[{begin: DATE, minutes: N, every_hours: N}]`",
+        "microversions": "clients choose a version: `{min, max, default, headers}`",
+        "requires": "facts without which it is not served: `{storage: \">=2\"}`",
         "handlers": "the module in which bare operationIds are functions",
         "errors": "the dialect: a name, or `{template, media_type, statuses}`",
         "validation": "`{request: MODE, response: MODE}`, each `reject`, `log` or `off`",
@@ -34,8 +45,15 @@ MEANINGS = {
         "policy": "file with the rules that its operations name, beside it",
         "auth": "the auth method, where it is not the deployment's",
         "inline": "its `def` handlers run on the event loop; each is done within a millisecond",
+        "trailing_slash": "`ignore`: each path with and without a slash at its end is the same",
     },
+    "path": IN_VERSIONS,
+    "response": IN_VERSIONS,
     "operation": {
+        **IN_VERSIONS,
+        "deprecated": "as for the document",
+        "sunset": "as for the document",
+        "successor": "the operation of the document's `successor` that takes its place: operationId, or method and path",
         "policy": "the rule that decides who may",
         "public": "true: everybody may, known or not",
         "binding": "how it gets its answer: a name, or `{NAME: OPTION}`; a handler where nothing is said",
@@ -46,13 +64,18 @@ MEANINGS = {
         "stream": "true: its body is taken in pieces (`request.chunks()`), neither waited for nor limited nor checked",
     },
     "schema": {
+        **IN_VERSIONS,
         "read_only_reason": "a client that sends this read-only member is refused, with this reason",
         "source": "where the member lives in the core's, or the upstream's, shape: `a.b[0].c`",
         "action": "what happens to its value on the way, beside the change of place",
         "absent": "what the member is where the core has none; its `default`, where nothing is said",
         "core": "of an object: the schema of the core's shape, that each source is held against",
     },
-    "parameter": {"source": "its name behind the API"},
+    "parameter": {
+        **IN_VERSIONS,
+        "source": "its name behind the API",
+        "style": "`list`: repeated, separated by commas, or both; `pairs`: the same of `key:value`, for an object",
+    },
 }
 
 
@@ -88,6 +111,8 @@ def settings() -> str:
             "      shop: {base_path: /store, status: DEPRECATED, validation: {request: log}}",
             "",
             *keys("`shadow` of an API", ShadowSettings),
+            *keys("`brownouts` of an API", Brownout),
+            *keys("`status_after` of an API", StatusRule),
             *keys("`upstreams`", UpstreamSettings),
         ]
     )
@@ -135,7 +160,7 @@ def extension_keys() -> str:
     parts = [
         "# What apifold adds to a description",
         "",
-        "All of it lives under one key, `x-apifold`, at four levels. An unknown key is an error.",
+        "All of it lives under one key, `x-apifold`, at six levels. An unknown key is an error.",
         "",
     ]
     for level, struct in _LEVELS.items():
@@ -197,6 +222,8 @@ def traits_and_bindings() -> str:
     parts += [f"| `{name}` | {joined(load('apifold.actions', name))} |" for name in own("apifold.actions")]
     parts += ["", "## Dialects", "", "| dialect | what it is |", "|---|---|"]
     parts += [f"| `{name}` | {joined(load('apifold.dialects', name))} |" for name in own("apifold.dialects")]
+    parts += ["", "## Discoveries", "", "| discovery | what it is |", "|---|---|"]
+    parts += [f"| `{name}` | {joined(load('apifold.discoveries', name))} |" for name in own("apifold.discoveries")]
     parts += ["", "## Auth methods", "", "| method | what it is |", "|---|---|"]
     parts += [f"| `{name}` | {first_line(load('apifold.auth', name))} |" for name in own("apifold.auth")]
     parts += [

@@ -14,6 +14,7 @@ _PUBLIC = {
     "Around": "apifold.exchange",
     "Call": "apifold.exchange",
     "Caller": "apifold.exchange",
+    "CatalogueEntry": "apifold.reference.pages",
     "Collection": "apifold.store",
     "Conflict": "apifold.errors",
     "Denied": "apifold.errors",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from apifold.http import Request, first_header
 from apifold.http.response import Headers
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +107,20 @@ class Page:
     """Which part of a list is wanted, and, once the list was read, where it goes on.
 
     A handler reads `limit`, `marker` and `offset`, and sets `next_marker` (marker paging, "" at the end) or
-    `total` (offset paging).
+    `total` (offset paging, where `counts` says that it is wanted).
     """
 
-    __slots__ = ("limit", "marker", "next_marker", "offset", "total")
+    __slots__ = ("counts", "limit", "marker", "next_marker", "offset", "total")
 
-    def __init__(self, limit: int, marker: str = "", offset: int = 0) -> None:
+    def __init__(self, limit: int, marker: str = "", offset: int = 0, *, counts: bool = False) -> None:
         self.limit = limit
         self.marker = marker
         self.offset = offset
+        self.counts = counts
         self.next_marker = ""
         self.total: int | None = None
+
+    def cut(self, items: Sequence[T]) -> Sequence[T]:
+        """The part of a list that is all there; its length is the total."""
+        self.total = len(items)
+        return items[self.offset : self.offset + self.limit]

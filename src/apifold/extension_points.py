@@ -14,7 +14,7 @@ EXTENSION_POINTS = {
     "apifold.actions": "an action: `lower` and `lift` of a value with a `source`, named by `x-apifold: {action: NAME}`",
     "apifold.traits": "a trait: a habit of an operation, switched on by `x-apifold: {traits: [NAME]}`",
     "apifold.dialects": "a dialect: how one API words its faults, named by `x-apifold: {errors: NAME}`",
-    "apifold.discoveries": "a discovery: the shape of the document that lists a service's APIs, named by it",
+    "apifold.discoveries": "a discovery: the shape of a service's list of its APIs, named by `Service.discovery`",
     "apifold.auth": "an auth method: who is asking, made as `method(deployment)`, named by the setting `auth: NAME`",
     "apifold.commands": "a command: a `click` command or group, run as `apifold NAME`",
 }

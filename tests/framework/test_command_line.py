@@ -209,6 +209,10 @@ def test_guests_come_in_by_the_same_doors(serve, tmp_path, write):
     assert library.get("/v1/books/emma").json == {"id": "emma", "title": "Emma", "sheets": 216}
     assert library.get("/v1/books/nope").text == "Not found: There is no book 'nope'.\n"
     assert library.get("/v1/echo", word="hi").json == {"said": "Hello", "asked": {"word": "hi"}}
+    host = {"host": "h", "accept": "application/json"}
+    assert library.get("/", headers=host).json == {"v1": "http://h/v1"}
+    assert library.get("/v1", headers=host).json["title"] == library.get("/v1/", headers=host).json["title"]
+    assert "Try it" in library.get("/", headers={"accept": "text/html"}).text
     guarded = serve("library", auth="badge")
     assert guarded.get("/v1/books").status == 401
     assert guarded.get("/v1/books", headers={"authorization": "Bearer ada"}).status == 200

@@ -71,11 +71,18 @@ class _Rows:
         sort = tuple((name.removeprefix("-"), name.startswith("-")) for name in arguments.get("sort") or ())
         filters = {name: tuple(arguments[name]) for name in self.filters if arguments.get(name)}
         found = self.documents.page(
-            Query(filters=filters, sort=sort, limit=page.limit, marker=page.marker or None, offset=page.offset)
+            Query(
+                filters=filters,
+                sort=sort,
+                limit=page.limit,
+                marker=page.marker or None,
+                offset=page.offset,
+                count=page.counts,
+            )
         )
-        page.next_marker = found.next_marker or ""
+        page.next_marker, page.total = found.next_marker or "", found.total
         body: dict[str, Any] = {"items": [_shown(document) for document in found.items]}
-        if found.next_marker:
+        if found.next_marker and not page.counts:
             body["next"] = found.next_marker
         return Result(self.success, body)
 

@@ -16,6 +16,8 @@ COMMANDS = {
     "check": "tell every error of every file, with file, line and what to do",
     "routes": "list what would be served",
     "show": "print a description as it is served",
+    "diff": "tell what changed, and what of it breaks clients",
+    "changelog": "print what each version brought",
     "mock": "serve answers made from examples and schemas",
     "compare": "hold two implementations against each other",
     "docs": "write a static reference",

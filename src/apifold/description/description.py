@@ -26,7 +26,8 @@ class Parameter:
     """A path, query, header or cookie parameter; `schema` is JSON Schema 2020-12.
 
     `media` is set where the value is itself a document (`content: {application/json: ...}`); `source` is what it is
-    called behind the API, its own name where nothing else is said.
+    called behind the API, its own name where nothing else is said; `convention` is `list` or `pairs` where it is
+    repeated and separated by commas at once, which no style of OpenAPI says.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Parameter:
     media: str = ""
     allow_reserved: bool = False
     source: str = ""
+    convention: str = ""
 
     @property
     def inner_name(self) -> str:

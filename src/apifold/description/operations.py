@@ -107,7 +107,7 @@ def _ignored(parameter: dict[str, Any]) -> bool:
 
 def _parameter(parameter: dict[str, Any], pointer: str) -> Parameter:
     style = parameter.get("style") or _STYLES[parameter["in"]]
-    media, schema = "", parameter.get("schema", {})
+    media, schema, said = "", parameter.get("schema", {}), parameter.get("x-apifold") or {}
     if parameter.get("content"):
         media, described = next(iter(parameter["content"].items()))
         schema = described.get("schema", {})
@@ -121,7 +121,8 @@ def _parameter(parameter: dict[str, Any], pointer: str) -> Parameter:
         pointer=pointer,
         media=media,
         allow_reserved=bool(parameter.get("allowReserved")),
-        source=(parameter.get("x-apifold") or {}).get("source", ""),
+        source=said.get("source", ""),
+        convention=said.get("style", ""),
     )
 
 

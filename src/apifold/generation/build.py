@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,6 +63,16 @@ class Builder:
             for path, overlays in discover(target, self.parsed).descriptions.items():
                 with suppress(Exception):  # told when it is built
                     self._described(target, path, overlays, {})
+
+    def descriptions(self) -> Iterator[Description]:
+        """Every description as it is read, before any of it is bound to code.
+
+        Raises:
+            DescriptionErrors: one can't be read.
+        """
+        for target in self.targets:
+            for path, overlays in discover(target, self.parsed).descriptions.items():
+                yield self._described(target, path, overlays, {})
 
     def build(self, before: Generation | None = None) -> Generation:
         """The generation that the files make now.

@@ -31,14 +31,13 @@ def breaking_errors(description: Description, changes: list[Change]) -> list[Des
 
 
 def _pairs(before: History, after: History) -> Iterator[tuple[Description, Description]]:
-    """Each state that clients could have, with what they have in its place."""
+    """Each state that clients could have, with what they have in its place now."""
     if before.limits is None or after.limits is None:
         yield before.served, after.served
         return
-    for stretch, old in before.stretches():
-        edge = before.edges[stretch - 1] if stretch else (before.limits.least, False)
-        edge = max(edge, (before.limits.least, False))
-        yield old, after.state_at(edge)
+    least, most = before.limits.least, before.limits.most
+    for version in sorted({least, *(edge for edge in (*before.edges, *after.edges) if least < edge <= most)}):
+        yield before.at(version), after.at(version)
 
 
 def _limits(before: History, after: History) -> Iterator[Change]:

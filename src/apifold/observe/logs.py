@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from apifold.errors import Broken
 from apifold.observe.access_log import AccessLog
-from apifold.observe.events import Crashed, Event, Quarantined, Swapped, WouldRefuse
+from apifold.observe.events import Crashed, Event, LeftOut, Quarantined, Swapped, WouldRefuse
 from apifold.observe.moments import timestamp
 from apifold.settings import Settings
 
@@ -90,6 +90,8 @@ def hear(event: Event) -> None:
                 seconds * 1000,
                 extra={"generation": generation},
             )
+        case LeftOut(api, reasons):
+            server.warning("%s is not served: %s", api, "; ".join(reasons), extra={"api": api})
         case Quarantined(file, errors, kept):
             going_on = "the last good version goes on" if kept else "it is not served"
             said = "\n".join(map(str, errors))

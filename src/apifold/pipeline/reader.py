@@ -107,17 +107,21 @@ def _path_step(places: tuple[tuple[int, Input], ...]) -> Step:
 
 
 def _query_step(inputs: tuple[Input, ...], known: frozenset[str] | None, deep: tuple[str, ...]) -> Step:
-    """The query's parameters; `known` are the names that it may have, None where it may have any."""
+    """The query's parameters; `known` are the names that it may have, None where it may have any, and as often as a
+    client likes."""
+    once = frozenset(one.name for one in inputs if one.scalar)
 
     def read(exchange: Exchange, problems: list[Problem]) -> None:
         fields = parse_query(exchange.request.query)
         _take(inputs, fields, exchange.arguments, problems)
-        if known is not None and not fields.keys() <= known:
-            problems += [
-                Problem("query", f"/{name}", "is not a known parameter")
-                for name in fields
-                if name not in known and not (name.partition("[")[0] in deep and "[" in name)
-            ]
+        if known is None:
+            return
+        for name, values in fields.items():
+            if name not in known:
+                if not (name.partition("[")[0] in deep and "[" in name):
+                    problems.append(Problem("query", f"/{name}", "is not a known parameter"))
+            elif len(values) > 1 and name in once:
+                problems.append(Problem("query", f"/{name}", "is given more than once"))
 
     return read
 

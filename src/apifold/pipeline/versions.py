@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 
 from apifold.errors import NotAcceptable
 from apifold.http.response import Headers
-from apifold.versions.history import Edge
 from apifold.versions.negotiation import Negotiation
 from apifold.versions.version import Version
 
@@ -29,14 +28,14 @@ class Versions(Generic[S]):
         negotiation: how clients choose; None for what follows the choice of something else.
     """
 
-    edges: tuple[Edge, ...]
+    edges: tuple[Version, ...]
     states: tuple[S, ...]
     negotiation: Negotiation | None
     _known: dict[str, tuple[S, Version, Headers]] = field(default_factory=dict)
 
-    def of(self, edge: Edge) -> S:
-        """The state at a version, or right after it."""
-        return self.states[bisect_right(self.edges, edge)]
+    def of(self, version: Version) -> S:
+        """The state at a version."""
+        return self.states[bisect_right(self.edges, version)]
 
     def choose(self, headers: Mapping[str, str]) -> tuple[S, Version, Headers]:
         """What a request gets: the state, the version, and the headers by which the answer says so.
@@ -49,7 +48,7 @@ class Versions(Generic[S]):
         known = self._known.get(asked)
         if known is None:
             version = self.negotiation.version(asked)
-            known = self.of((version, False)), version, self.negotiation.told(version.text)
+            known = self.of(version), version, self.negotiation.told(version.text)
             if len(self._known) < MAX_KNOWN:
                 self._known[asked] = known
         return known

@@ -48,12 +48,16 @@ def compile_coercer(parameter: Parameter, resolve: Resolve) -> Coercer:
     scalar = compile_scalar(parameter, resolve)
     if scalar is not None:
         return _single(name, scalar)
+    if parameter.convention:
+        return _pairs(name, parameter, resolve) if parameter.convention == "pairs" else _list(name, parameter, resolve)
     is_object = "object" in types_of(parameter.schema, resolve)
     return _object(name, parameter, resolve) if is_object else _array(name, parameter, resolve)
 
 
 def compile_scalar(parameter: Parameter, resolve: Resolve) -> Text | None:
     """How the one text of a parameter becomes a value; None where the parameter is an array or an object."""
+    if parameter.convention:
+        return None
     if parameter.media:
         return _json if "json" in parameter.media else _same
     kinds = types_of(parameter.schema, resolve)
@@ -193,6 +197,51 @@ def _array(name: str, parameter: Parameter, resolve: Resolve) -> Coercer:
         return [item(part.strip() if style == "simple" else part) for part in text.split(separator)] if text else []
 
     return array
+
+
+def _list(name: str, parameter: Parameter, resolve: Resolve) -> Coercer:
+    """Values that are repeated, separated by commas, or both; none where only commas are."""
+    item = compile_text(resolve(parameter.schema).get("items", {}), resolve)
+
+    def listed(fields: Fields) -> Any:
+        values = fields.get(name) or fields.get(f"{name}[]")
+        return MISSING if values is None else [item(part) for part in _parts(values)]
+
+    return listed
+
+
+def _pairs(name: str, parameter: Parameter, resolve: Resolve) -> Coercer:
+    """`key:value`, repeated, separated by commas, or both; of a key whose values are no list, the last one."""
+    schema = resolve(parameter.schema)
+    members = {key: _value(child, resolve) for key, child in (schema.get("properties") or {}).items()}
+    other = _value(schema.get("additionalProperties", True), resolve)
+
+    def paired(fields: Fields) -> Any:
+        values = fields.get(name)
+        if values is None:
+            return MISSING
+        found: dict[str, list[str]] = {}
+        for part in _parts(values):
+            key, colon, value = part.partition(":")
+            if not key or not colon or ":" in value:
+                return part
+            found.setdefault(key, []).append(value)
+        return {key: members.get(key, other)(texts) for key, texts in found.items()}
+
+    return paired
+
+
+def _value(schema: Any, resolve: Resolve) -> Callable[[list[str]], Any]:
+    """How the texts of one key become a value: a list where that is declared, else the last of them."""
+    if "array" in types_of(schema, resolve):
+        item = compile_text(resolve(schema).get("items", {}), resolve)
+        return lambda texts: [item(text) for text in texts]
+    single = compile_text(schema, resolve)
+    return lambda texts: single(texts[-1])
+
+
+def _parts(values: list[str]) -> list[str]:
+    return [part for value in values for part in value.split(",") if part]
 
 
 def _object(name: str, parameter: Parameter, resolve: Resolve) -> Coercer:

@@ -10,14 +10,15 @@ from apifold.exchange import Around, Exchange, Page, Result
 from apifold.http import Request
 from apifold.traits.trait import Surroundings, with_parameter
 
-_KEYS = ("by", "limit", "max", "links")
+_KEYS = ("by", "limit", "max", "links", "total")
 
 
 class Paging:
     """`page: marker`, `page: offset`, or `page: {by: marker, limit: 50, max: 500, links: servers_links}`.
 
     `limit` is the page's size where the client says nothing, `max` the most it may ask for; `links` names a member
-    of the answer that gets the links too (`[{rel: next, href: ...}]`). The handler gets a `page`.
+    of the answer that gets the links too (`[{rel: next, href: ...}]`), `total` one that gets how many there are, where
+    that is known. The handler gets a `page`.
     """
 
     rank = 50
@@ -30,6 +31,7 @@ class Paging:
         self.limit: int = options.get("limit", 100)
         self.max: int = options.get("max", 1000)
         self.links = options.get("links", "")
+        self.total = options.get("total", "")
 
     def describe(self, operation: dict[str, Any]) -> dict[str, Any]:
         size = {"type": "integer", "minimum": 1, "maximum": self.max, "default": self.limit}
@@ -56,9 +58,12 @@ class Paging:
                 _within(arguments.pop("limit", self.limit), 1, self.max, self.limit),
                 arguments.pop("marker", ""),
                 _within(arguments.pop("offset", 0), 0, 2**53, 0),
+                counts=self.by == "offset",
             )
             arguments["page"] = page
             result = await proceed(exchange)
+            if self.total and page.total is not None and isinstance(result.value, dict):
+                result.value = {self.total: page.total, **result.value}
             links = self._links(exchange.request, page)
             if links:
                 value = ", ".join(f'<{href}>; rel="{rel}"' for rel, href in links)

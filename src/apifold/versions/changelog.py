@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
 from apifold.versions.diff import Change, differences
 from apifold.versions.history import History
@@ -21,13 +20,8 @@ class Release:
 
 def changelog(history: History) -> list[Release]:
     """The versions of a description in which something changed, the newest first."""
-    releases = []
-    versions = history.versions()
-    for before, version in pairwise(versions):
-        changes = differences(history.at(before), history.at(version))
-        if changes:
-            releases.append(Release(version, tuple(changes)))
-    return releases[::-1]
+    steps = ((version, differences(before, after)) for version, before, after in history.steps())
+    return [Release(version, tuple(changes)) for version, changes in steps if changes]
 
 
 def as_markdown(title: str, releases: Iterable[Release]) -> str:

@@ -12,6 +12,8 @@ from apifold.routing import PLACEHOLDER
 from apifold.versions.diff_schemas import SCHEMA_RULES, SchemaChange, Schemas, Side
 
 RULES: dict[str, tuple[bool, str]] = {
+    "api-removed": (True, "an API is gone"),
+    "api-added": (False, "an API is new"),
     "base-path-changed": (True, "the API is served elsewhere"),
     "versions-removed": (True, "versions that clients could ask for are gone"),
     "operation-removed": (True, "an operation is gone"),

@@ -21,9 +21,6 @@ from apifold.marked import escape
 from apifold.versions.marks import Mark, Span, marks, without
 from apifold.versions.version import Version
 
-Edge = tuple[Version, bool]
-"""Where a new stretch begins: at a version, or right after it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -50,7 +47,7 @@ class History:
         self._reached: dict[str, tuple[str, ...]] = {}
         self._missing: dict[int, frozenset[str]] = {}
         found = list(marks(description.document)) if description.has_marks else []
-        self.edges: tuple[Edge, ...] = tuple(sorted({edge for mark in found for edge in self._edges(mark)}))
+        self.edges = tuple(sorted({edge for mark in found for edge in self._edges(mark)}))
         self._marks = [] if self.errors else [(mark.pointer, *self._stretches(mark)) for mark in found]
         self._check(found)
         if self.errors:
@@ -79,7 +76,7 @@ class History:
         try:
             return Version.parse(self.whole.version)
         except ValueError:
-            return self.edges[-1][0] if self.edges else Version.parse("0")
+            return self.edges[-1] if self.edges else Version.parse("0")
 
     def at(self, version: Version) -> Description:
         """The description at a version, which it then gives itself."""
@@ -87,13 +84,9 @@ class History:
         shown = {**found.written, "info": {**found.written["info"], "version": version.text}}
         return replace(found, version=version.text, written=shown)
 
-    def state_at(self, edge: Edge) -> Description:
-        """The description at a version, or right after it."""
-        return self._projected(bisect_right(self.edges, edge))
-
     def stretch(self, version: Version) -> int:
         """The number of the stretch that a version belongs to; 0 is the oldest."""
-        return bisect_right(self.edges, (version, False))
+        return bisect_right(self.edges, version)
 
     def stretches(self) -> Iterator[tuple[int, Description]]:
         """The stretches that clients may choose, the newest first; without limits, all of them."""
@@ -119,9 +112,11 @@ class History:
             self._missing[stretch] = frozenset(gone)
         return self._missing[stretch]
 
-    def versions(self) -> list[Version]:
-        """The versions in which something changed, the oldest first, and the document's own."""
-        return sorted({*(version for version, _ in self.edges), *([self.own] if self.edges else [])})
+    def steps(self) -> Iterator[tuple[Version, Description, Description]]:
+        """Each version in which something changed, up to the newest, with what was before and what is since; the newest
+        first."""
+        for number in range(self.newest, 0, -1):
+            yield self.edges[number - 1], self._projected(number - 1), self._projected(number)
 
     def _reach(self, path: str) -> tuple[str, ...]:
         """Pointers of a path and of every component that it refers to."""
@@ -144,13 +139,13 @@ class History:
         gone = [pointer for pointer, first, last in self.written_marks if not first <= stretch <= last]
         return with_operations(self.whole, document, without(self.whole.written, gone))
 
-    def _edges(self, mark: Mark) -> Iterator[Edge]:
+    def _edges(self, mark: Mark) -> Iterator[Version]:
         for span in mark.spans:
             since, until = self._parsed(mark, span)
             if since is not None:
-                yield since, False
+                yield since
             if until is not None:
-                yield until, True
+                yield until.next()
             if since is not None and until is not None and until < since:
                 self._refuse(mark, f"it goes (until {until}) before it comes (since {since})", "turn them round")
 
@@ -200,9 +195,8 @@ class History:
     def _called(self, stretch: int) -> str:
         """A stretch, for people."""
         if not stretch:
-            return f"versions before {self.edges[0][0]}"
-        version, after = self.edges[stretch - 1]
-        return f"versions after {version}" if after else f"version {version}"
+            return f"versions before {self.edges[0]}"
+        return f"version {self.edges[stretch - 1]}"
 
     def _refuse(self, mark: Mark, message: str, remedy: str = "") -> None:
         self.errors.append(self.whole.places.error(mark.pointer, message, remedy))

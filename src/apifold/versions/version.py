@@ -47,6 +47,14 @@ class Version:
         identifiers = (found["pre"] or "").split(".") if found["pre"] else []
         return cls(text, (tuple(numbers), not identifiers, tuple(map(_ranked, identifiers))))
 
+    def next(self) -> Version:
+        """The version that comes after this one: its last number is one more."""
+        text = self.text.partition("+")[0]
+        head, dot, last = text.rpartition(".")
+        if last.isdigit():
+            return Version.parse(f"{head}{dot}{int(last) + 1}")
+        return Version.parse(f"{text}.0" if "-" in text else f"v{int(text.removeprefix('v')) + 1}")
+
     def __str__(self) -> str:
         return self.text
 

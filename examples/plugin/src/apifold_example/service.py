@@ -16,4 +16,4 @@ class Shelf:
 
 
 def service(deployment: Deployment) -> Service:
-    return Service(name="library", apis=("v1",), provides={"shelf": Shelf()})
+    return Service(name="library", apis=("v1",), provides={"shelf": Shelf()}, discovery="shelfmarks")
