@@ -37,7 +37,7 @@ MEANINGS = {
         "notice": "address of a page about its end; its own page where nothing is said",
         "brownouts": "whiles in which it answers 503: `[{begin: DATE, minutes: N, every_hours: N}]`",
         "microversions": "clients choose a version: `{min, max, default, headers}`",
-        "requires": "facts without which it is not served: `{storage: \">=2\"}`",
+        "requires": 'facts without which it is not served: `{storage: ">=2"}`',
         "handlers": "the module in which bare operationIds are functions",
         "errors": "the dialect: a name, or `{template, media_type, statuses}`",
         "validation": "`{request: MODE, response: MODE}`, each `reject`, `log` or `off`",

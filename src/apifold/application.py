@@ -25,13 +25,13 @@ from apifold.compare import Evidence, Recording, Shadowing
 from apifold.deployment import Deployment
 from apifold.description import ParsedFiles, Placement, Sources, load
 from apifold.errors import DescriptionError, DescriptionErrors, SettingsError
-from apifold.exchange import Exchange
 from apifold.generation import Builder, Generation, Target, targets_of
 from apifold.generation.compile import Compiled, Grounds, Tools, compile_api
 from apifold.generation.kept import KeptFiles
 from apifold.generation.running import Running, files_of
 from apifold.generation.watch import Watch
 from apifold.http import Request, Responding
+from apifold.jobs.duties import Duty
 from apifold.jobs.job import JobKind
 from apifold.observe import logs
 from apifold.observe.access_log import AccessLog
@@ -73,7 +73,7 @@ class Application:
         self.access_log: AccessLog | None = None
         self.stopping = False
         self.evidence = Evidence()
-        self.uselog = Uselog(None, self._is_counted)
+        self.uselog = Uselog(None, all=False)
         self.overview = Overview(self.settings, self._in_place, lambda: self.evidence)
         self._shadowing: Shadowing | None = None
         self._counters = Counters()
@@ -102,6 +102,12 @@ class Application:
         services = [target.service for target in self.targets if target.service]
         return {f"{service.name}.{name}": kind for service in services for name, kind in service.jobs.items()}
 
+    @property
+    def duties(self) -> dict[str, Duty]:
+        """What its services do again and again, by `SERVICE.NAME`."""
+        services = [target.service for target in self.targets if target.service and not target.parts]
+        return {f"{service.name}.{name}": duty for service in services for name, duty in service.duties.items()}
+
     def build(self) -> Generation:
         """Build the first generation, without serving it.
 
@@ -121,7 +127,7 @@ class Application:
             self._tell_unknown_apis(generation)
             self._counters = Counters(self.crew.counts_file())
             self._shadowing = self._shadows()
-            self.uselog = Uselog(self._notes_directory("use"), self._is_counted)
+            self.uselog = Uselog(self._notes_directory("use"), all=self.settings.use == "all")
             counting = self.uselog if self.settings.use != "off" else None
             watching = [one for one in (self.access_log, self._shadowing, counting) if one is not None]
             answered = (self._counters.answered, *(one.answered for one in watching))
@@ -188,7 +194,7 @@ class Application:
         if self._compares():
             Evidence(self._notes_directory("shadow")).fold()
         if self.settings.use != "off":
-            Uselog(self._notes_directory("use"), self._is_counted).fold()
+            Uselog(self._notes_directory("use"), all=self.settings.use == "all").fold()
         gc.collect()
         gc.freeze()
 
@@ -233,7 +239,7 @@ class Application:
             "since": running.since,
             "worker": os.getpid(),
             "workers": workers,
-        } | ({"jobs": self.crew.job_processes()} if self.jobs else {})
+        } | ({"jobs": self.crew.job_processes()} if self.jobs or self.duties else {})
 
     def shadow(self) -> dict[str, Any]:
         """What comparing implementations has shown, in every worker."""
@@ -266,6 +272,7 @@ class Application:
         """Settings of an API that is not there may be meant for one that is."""
         there = {one.api.name for one in generation.loaded}
         off = {name for name, api in self.settings.apis.items() if not api.enabled}
+        off |= {one.name for one in generation.aside}
         for name in self.settings.apis.keys() - there - off:
             log.warning("apis: there is no API %r; there are: %s", name, ", ".join(sorted(there)))
 
@@ -278,7 +285,7 @@ class Application:
             description.flavour,
             description.written,
             lambda: overview.status_of(name),
-            lambda: tuple(one.description.written for one in overview.parts(name)),
+            lambda: tuple(one.compiled for one in overview.parts(name)),
             compiled if compiled.history.limits else None,
         )
         yield self._own("documents", description.base, {"document": document})
@@ -301,10 +308,6 @@ class Application:
         if self.settings.state:
             return self.settings.state_directory / name
         return self.crew.directory / name if self.crew.directory else None
-
-    def _is_counted(self, exchange: Exchange) -> bool:
-        """Whether it is noted who calls an operation."""
-        return self.settings.use == "all" or exchange.endpoint.gate.ending is not None
 
     def _around(self) -> Iterator[Api]:
         for target in self.targets:

@@ -53,6 +53,25 @@ class Deployment:
 
         return self.once("database", opened)
 
+    def tables(self, name: str, migrations: Path) -> Any:
+        """The database, an `apifold.store.Database`, with a service's own tables in the form that it needs.
+
+        Args:
+            name: the service's.
+            migrations: an Alembic script directory: `versions/` with one file for each step.
+
+        Raises:
+            As `database` does; SettingsError: the tables are newer than the service.
+        """
+
+        def opened() -> Any:
+            from apifold.store import migrate  # noqa: PLC0415  # as above
+
+            migrate.upgrade(self.database(), migrations, name)
+            return self.database()
+
+        return self.once(f"tables {name}", opened)
+
     def collection(self, name: str, **spec: tuple[str, ...]) -> Any:
         """The JSON documents of a name, an `apifold.store.Collection`.
 

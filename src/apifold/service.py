@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from apifold.exchange import Exchange
+from apifold.jobs.duties import Duty
 from apifold.jobs.job import JobKind
 
 
@@ -53,6 +54,7 @@ class Service:
         provides: what handlers may take by name, such as `core`; a `PerRequest` is made anew for each request.
         policy: file with the rules that its descriptions name, beside the service's module.
         jobs: the kinds of long work that it does, by name.
+        duties: what it does again and again, by name, in the process that does long work.
         parts: directories of files that add to its APIs.
         implementations: who answers an API, or a part of one, by its name, where the deployment says nothing.
         named: implementations by names that settings may use for them.
@@ -66,6 +68,7 @@ class Service:
     provides: Mapping[str, Any] = field(default_factory=dict)
     policy: str = ""
     jobs: Mapping[str, JobKind] = field(default_factory=dict)
+    duties: Mapping[str, Duty] = field(default_factory=dict)
     parts: tuple[Parts, ...] = ()
     implementations: Mapping[str, str] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -114,6 +115,8 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     record: Annotated[str, _says("file that requests are noted in for `compare`, without credentials")] = ""
 
     def __post_init__(self) -> None:
+        for name in ("deprecated", "sunset"):
+            moment(name, getattr(self, name))
         if self.status == "RETIRED" and self.status_after:
             raise ValueError("what ends an API is to be said by somebody: RETIRED takes no `status_after`")
 
@@ -240,6 +243,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def worker_count(self) -> int:
         """How many worker processes that makes."""
         return self.workers or len(os.sched_getaffinity(0))
+
+
+def moment(name: str, text: str) -> datetime | None:
+    """The moment that a text names, `2027-01-31` or `2027-01-31T12:00:00Z`, in UTC; None for an empty one.
+
+    Raises:
+        ValueError: it names none.
+    """
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"`{name}: {text}` is no date; write it like 2027-01-31 or 2027-01-31T12:00:00Z") from None
 
 
 _NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Settings))

@@ -103,7 +103,10 @@ ROWS = [
     ("operation-deprecated", lambda d: at(get(d), ["deprecated"], True)),
     ("caller-needed", lambda d: at(get(d), ["x-apifold", "public"], False)),
     ("caller-not-needed", lambda d: at(put(d), ["x-apifold", "public"], True)),
-    ("security-changed", lambda d: at(get(d), ["security"], [])),
+    ("security-changed", lambda d: (at(get(d), ["security"], [{"key": []}]), at(d, ["components", "securitySchemes"], {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}))),
+    ("unknown-taken", lambda d: at(d, ["x-apifold", "unknown"], "strip")),
+    ("slash-ignored", lambda d: at(d, ["x-apifold", "trailing_slash"], "ignore")),
+    ("errors-changed", lambda d: at(d, ["x-apifold", "errors"], "message")),
     ("parameter-removed", lambda d: at(get(d), ["parameters", 0], None)),
     ("parameter-added", lambda d: get(d)["parameters"].append({"name": "page", "in": "query", "schema": {}})),
     ("required-parameter-added", lambda d: get(d)["parameters"].append({"name": "page", "in": "query", "required": True, "schema": {}})),
@@ -139,7 +142,7 @@ ROWS = [
     ("response-form-narrowed", lambda d: at(members(d), ["name", "format"], "uri")),
     ("response-form-widened", lambda d: None),
     ("request-members-narrowed", lambda d: at(item(d), ["additionalProperties"], False)),
-    ("response-members-narrowed", lambda d: at(item(d), ["additionalProperties"], {"type": "string"})),
+    ("response-members-narrowed", lambda d: at(item(d), ["additionalProperties"], False)),
     ("request-alternatives-narrowed", lambda d: at(members(d), ["either", "anyOf"], [{"type": "string"}])),
     ("request-alternatives-widened", lambda d: at(members(d), ["either", "anyOf"], None)),
     ("response-alternatives-narrowed", lambda d: at(members(d), ["name", "oneOf"], [{"minLength": 1}, {"maxLength": 0}])),
@@ -163,12 +166,15 @@ BACKWARDS = {
     "body-optional": "body-required",
     "request-form-widened": "request-form-narrowed",
     "response-form-widened": "response-form-narrowed",
+    "unknown-rejected": "unknown-taken",
+    "slash-strict": "slash-ignored",
     "request-members-widened": "request-members-narrowed",
     "response-members-widened": "response-members-narrowed",
 }
 """Rules that find what another row does, done backwards."""
 
-ELSEWHERE = {"api-removed", "api-added", "versions-removed", "path-parameter-renamed"}
+ELSEWHERE = {"api-removed", "api-added", "versions-removed", "versions-added", "path-parameter-renamed"}
+ELSEWHERE |= {"version-default-changed", "version-header-removed"}
 """Rules with a test of their own."""
 
 
@@ -269,6 +275,64 @@ def test_any_two_schemas_can_be_compared_and_what_one_way_narrows_the_other_way_
     assert list(Schemas("response", {}, {}).compare(one, copy.deepcopy(one))) == []
 
 
+A, B = {"type": "string", "maxLength": 5}, {"type": "string", "maxLength": 3}
+NAMED = "#/components/schemas/X"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ({"additionalProperties": {"$ref": NAMED}}, {"additionalProperties": {"$ref": NAMED}}, True),
+        ({"prefixItems": [{"$ref": NAMED}]}, {"prefixItems": [{"$ref": NAMED}]}, True),
+        ({"patternProperties": {"^x": {"$ref": NAMED}}}, {"patternProperties": {"^x": {"$ref": NAMED}}}, True),
+        ({"$ref": f"{NAMED}/items"}, {"$ref": f"{NAMED}/items"}, True),
+        ({"type": "array"}, {"type": "array", "items": B}, False),
+        ({"allOf": [{"maxLength": 9}, {"maxLength": 5}]}, {"allOf": [{"maxLength": 9}, {"maxLength": 3}]}, False),
+        ({"allOf": [{"enum": [1, 2]}]}, {"allOf": [{"enum": [1, 2]}, {"enum": [2, 3]}]}, False),
+        (
+            {"allOf": [{"properties": {"a": A}}]},
+            {"allOf": [{"properties": {"a": A}}, {"properties": {"a": B}}]},
+            False,
+        ),
+        ({"type": "object"}, {"type": "object", "required": ["q"]}, False),
+    ],
+)
+def test_what_becomes_narrower_deep_inside_is_found(before, after, named):
+    old = {"X": {**A, "items": A}} if named else {}
+    new = {"X": {**B, "items": B}} if named else {}
+    rules = [change.rule for change in Schemas("request", old, new).compare(before, after)]
+    assert rules
+    assert any(RULES[rule][0] for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"not": {"type": "null"}}, {"not": {"type": "null", "description": "so"}}),
+        ({"additionalProperties": {"type": "string"}}, {"additionalProperties": {"type": "string", "title": "so"}}),
+        ({"type": "string"}, {"type": "string", "minLength": 0}),
+        ({}, {"additionalProperties": True, "items": {}}),
+    ],
+)
+def test_what_means_the_same_is_no_change(before, after):
+    assert list(Schemas("request", {}, {}).compare(before, after)) == []
+    assert list(Schemas("response", {}, {}).compare(after, before)) == []
+
+
+def test_what_traits_promise_is_compared_too(tmp_path):
+    text = BASE.replace(
+        "x-apifold: {binding: {static: {value: {name: a}}}, public: true}",
+        "x-apifold: {binding: mock, traits: {page: {by: offset, max: %d}, filter: %s}}",
+    )
+    (tmp_path / "old.yaml").write_text(text % (50, "[tag, name]"))
+    (tmp_path / "new.yaml").write_text(text % (20, "[tag]"))
+    rules = {
+        one["rule"]
+        for one in json.loads(run(tmp_path / "old.yaml", tmp_path / "new.yaml", "--breaking", "--json").output)
+    }
+    assert rules == {"request-bounds-narrowed", "parameter-removed"}
+
+
 def run(*arguments):
     return CliRunner().invoke(command_line, ["diff", *map(str, arguments)])
 
@@ -339,6 +403,7 @@ def took(api, name):
         ("refuse", NARROWER, False, False),
         ("refuse", NARROWER.replace("CURRENT", "EXPERIMENTAL"), False, False),
         ("refuse", BASE.replace("maxLength: 10", "maxLength: 20"), False, False),
+        ("refuse", NARROWER.replace("status: CURRENT", 'status: CURRENT, deprecated: "2999-01-01"'), False, False),
         ("refuse", BASE.replace("summary: One item", "summary: An item"), False, False),
     ],
 )
@@ -351,7 +416,7 @@ def test_a_changed_file_of_a_current_api_is_held_against_what_was_served(
     generation = rebuilt(api, text, folder)
     assert took(api, "abcdefgh") == (400 if taken else 200)
     assert ("breaks its clients: PUT /items/{id}: the body, `name`: `maxLength` was 10, is 5" in caplog.text) == warned
-    refused = "EXPERIMENTAL" in text or (mode == "refuse" and "maxLength: 20" in text)
+    refused = "EXPERIMENTAL" in text or "2999" in text or (mode == "refuse" and "maxLength: 20" in text)
     told = [error.message for error in generation.all_errors]
     assert bool(told) == (refused or (mode == "refuse" and text is NARROWER))
     if told:
@@ -400,6 +465,9 @@ VERSIONED = BASE.replace(
         (BASE, True),
         ((VERSIONED % "1.2").replace("[a, b]", '[a, b], x-apifold: {until: "1.1"}'), False),
         ((VERSIONED % "1.2").replace("[a, b]", '[a, b], x-apifold: {until: "1.0"}'), True),
+        ((VERSIONED % "1.1").replace('min: "1",', 'min: "1", default: "1.1",'), True),
+        ((VERSIONED % "1.1").replace("[X-Version]", "[X-Version, Version]"), False),
+        ((VERSIONED % "1.1").replace("[X-Version]", "[Version]"), True),
     ],
 )
 def test_clients_that_choose_a_version_keep_it(write, serve, text, breaks):

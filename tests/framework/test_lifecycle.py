@@ -97,8 +97,8 @@ def test_answers_of_an_api_that_ends_say_so(shop):
 def test_the_successor_of_a_thing_is_the_same_thing_there(shop):
     api = shop(', deprecated: "2026-01-02"', *SUCCESSORS)
     assert links(api.get("/v1/things/tea"))['"successor-version"'] == "/v2/items/tea"
-    for name in ("a%2Fb", "a%3E%2C%20b", "%0D%0Ax"):
-        assert links(api.get(f"/v1/things/{name}"))['"successor-version"'] == "/v2"
+    for name in ("a%2Fb", "a%3E%2C%20b", "%0D%0Ax", "a.b", "%E6%97%A5"):
+        assert links(api.get(f"/v1/things/{name}"))['"successor-version"'] == f"/v2/items/{name}"
     assert links(shop(", status: DEPRECATED").get("/v1/things"))['"successor-version"'] == "/v2"
 
 
@@ -189,6 +189,9 @@ def test_a_window_comes_again(minutes, left):
         (', brownouts: [{begin: "2026-01-01", minutes: 0}]', "a brown-out needs"),
         (', brownouts: [{begin: "2026-01-01", minutes: 90, every_hours: 1}]', "more than its own length"),
         (", status: OLD", "one of: EXPERIMENTAL"),
+        (', deprecated: "2027-02-01", sunset: "2027-01-01"', "comes before `deprecated`"),
+        (', sunset: "0001-01-01T00:00:00+05:00"', "is no date"),
+        (', brownouts: [{begin: "2026-01-01", minutes: 1.0e300}]', "too long"),
     ],
 )
 def test_a_life_that_makes_no_sense_is_refused_at_load(shop, document, message):
@@ -398,3 +401,41 @@ def test_beside_others_a_service_is_discovered_below_its_name(shopping, write, s
         assert [one["id"] for one in api.get(path).json["versions"]] == ["v1", "v2"]
     assert api.get("/library/").json.keys() == {"v1"}
     assert api.get("/", headers={"accept": "application/json"}).json.keys() == {"apis"}
+
+
+def test_an_operation_is_not_there_longer_than_its_api(shop):
+    api = shop(', sunset: "2026-01-03"', ', sunset: "2999-01-01"', "")
+    assert api.get("/v1/things").status == 410
+
+
+def test_one_answer_that_is_given_again_and_again_stays_as_it_is(write, serve):
+    text = (OLD % (', deprecated: "2026-01-01"', "", "")).replace("static: {value: []}", "static: {file: logo.txt}")
+    folder = write(old_yaml=text, new_yaml=NEW)
+    (folder / "logo.txt").write_text("logo")
+    api = serve(folder)
+    for _ in range(3):
+        assert api.get("/v1/things").headers["deprecation"] == "@1767225600"
+
+
+def test_a_wrong_date_of_a_deployment_is_an_error_of_its_settings():
+    with pytest.raises(msgspec.ValidationError, match="is no date"):
+        msgspec.convert({"sunset": "soon"}, ApiSettings)
+
+
+def test_who_did_not_get_in_is_not_counted(shop, tmp_path):
+    (tmp_path / "who").mkdir()
+    (tmp_path / "who" / "tokens.yaml").write_text(TOKENS)
+    api = shop(', deprecated: "2026-01-01"', auth="tokens", tokens=str(tmp_path / "who" / "tokens.yaml"))
+    for number in range(3):
+        assert api.get("/v1/things", headers={"user-agent": f"made-up-{number}"}).status == 401
+    admin = {"authorization": "Bearer ada-secret-0123456789"}
+    assert api.get("/-/use", headers=admin).json["use"] == []
+
+
+def test_a_waiting_status_waits_until_a_date_has_come(shop):
+    rule = {"status": "DEPRECATED", "status_after": StatusRule(succeeded="shop-v1")}
+    waiting = shop(", status: CURRENT", apis={"shop-v1": ApiSettings(**rule)})
+    assert statuses(waiting)["shop-v1"] == "CURRENT"
+    ended = shop(", status: CURRENT", apis={"shop-v1": ApiSettings(**rule, sunset="2026-01-01")})
+    assert statuses(ended)["shop-v1"] == "RETIRED"
+    assert ended.get("/v1/things").status == 410

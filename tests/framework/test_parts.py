@@ -208,3 +208,94 @@ def test_a_service_provides_something_anew_for_each_request(tmp_path, monkeypatc
     monkeypatch.syspath_prepend(tmp_path)
     with client("per_service.service:service") as talker:
         assert talker.post("/x").json == ["post", "developer"]
+
+
+PART = """
+swagger: "2.0"
+info: {title: Part, version: "1"}
+basePath: /v1
+paths:
+  /part: {get: {x-apifold: {binding: {static: {value: 1}}, policy: say, successor: own}, responses: {"200": {description: ok}}}}
+  /later: {get: {x-apifold: {binding: {static: {value: 1}}, policy: say, since: "3"}, responses: {"200": {description: ok}}}}
+  /early: {get: {x-apifold: {binding: {static: {value: 1}}, policy: say, until: "1"}, responses: {"200": {description: ok}}}}
+"""
+
+
+@pytest.fixture
+def whole(words):
+    """Serves the whole with something changed about it, and a part beside it."""
+    folder, serve_it = words
+
+    def make(extension, version="2", **settings):
+        text = WHOLE.replace("errors: message", f"errors: message, {extension}").replace(
+            'version: "1"', f'version: "{version}"'
+        )
+        (folder.parent / "v1" / "swagger.yaml").write_text(text)
+        (folder / "part.yaml").write_text(PART)
+        return serve_it(**settings)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("extension", "status"),
+    [
+        ("status: RETIRED", 410),
+        ('sunset: "2026-01-01"', 410),
+        ('requires: {storage: ">=2"}', 404),
+        ("status: CURRENT", 200),
+    ],
+)
+def test_a_part_is_there_as_long_as_the_whole(whole, extension, status):
+    api = whole(extension)
+    assert (api.get("/v1/own").status, api.get("/v1/part").status) == (status, status)
+
+
+def test_a_part_follows_when_the_life_of_the_whole_changes(whole, words):
+    api = whole("status: CURRENT")
+    assert api.get("/v1/part").status == 200
+    file = words[0].parent / "v1" / "swagger.yaml"
+    file.write_text(file.read_text().replace("CURRENT", "RETIRED"))
+    rebuild(api)
+    assert api.get("/v1/part").status == 410
+
+
+def test_a_changed_part_is_held_against_what_clients_had(whole, words):
+    api = whole("status: CURRENT", breaking_changes="refuse")
+    assert api.get("/v1/part").status == 200
+    (words[0] / "part.yaml").write_text(PART.replace("/part:", "/other:"))
+    generation = rebuild(api)
+    assert api.get("/v1/part").status == 200
+    assert "GET /part: removed" in str(generation.all_errors[0])
+
+
+def test_operations_of_parts_have_the_successor_of_the_whole(whole):
+    api = whole("successor: words-v1")
+    part = next(one for one in api.get("/-/apis").json["apis"] if one["name"] == "words-v1/part")
+    assert part["without_successor"] == []
+
+
+def test_a_part_is_of_the_version_of_the_whole(whole):
+    api = whole("status: CURRENT")
+    assert [api.get(f"/v1/{path}").status for path in ("part", "later", "early")] == [200, 404, 404]
+
+
+def test_a_part_is_there_at_the_versions_that_it_says(whole):
+    api = whole('microversions: {min: "1", max: "3", headers: [X-Version]}')
+
+    def statuses(version):
+        return [
+            api.get(f"/v1/{path}", headers={"X-Version": version}).status for path in ("own", "part", "later", "early")
+        ]
+
+    assert [statuses(version) for version in ("1", "2", "3")] == [
+        [200, 200, 404, 200],
+        [200, 200, 404, 404],
+        [200, 200, 200, 404],
+    ]
+    for version, paths in (
+        ("1", {"/own", "/part", "/early"}),
+        ("2", {"/own", "/part"}),
+        ("", {"/own", "/part", "/later"}),
+    ):
+        assert api.get("/v1/swagger.json", **({"version": version} if version else {})).json["paths"].keys() == paths

@@ -407,3 +407,165 @@ def test_large_bodies_meet_the_version_that_they_ask_for(write, serve):
     api = serve(write(servers_yaml=SERVERS, servers_handlers_py=HANDLERS))
     answer = api.post(f"{BASE}/servers", json={"name": "a" * 100_000, "locked": True}, headers=at("2.9"))
     assert answer.status == 201
+
+
+SPANS = """
+openapi: 3.1.0
+info: {{title: T, version: "3"}}
+x-apifold: {{microversions: {{min: "1", max: "3", headers: [X-Version]}}, unknown: reject, handlers: spans_handlers}}
+paths:
+{paths}
+components:
+{components}
+"""
+
+ECHO = """
+def echo(body=None):
+    return body
+
+def other():
+    return 1
+"""
+
+
+@pytest.fixture
+def spans(write, serve):
+    def make(paths, components="  schemas: {}"):
+        return serve(write(spans_yaml=SPANS.format(paths=paths, components=components), spans_handlers_py=ECHO))
+
+    return make
+
+
+def status(api, version, path="/a", **more):
+    ask = api.post if "json" in more else api.get
+    return ask(path, headers={"X-Version": version}, **more).status
+
+
+GET = "get: {operationId: other, responses: {'200': {description: ok}}}"
+
+
+@pytest.mark.parametrize(
+    "beside",
+    ["", "\n  /b: {x-apifold: {since: '2.3'}, get: {operationId: echo, responses: {'200': {description: ok}}}}"],
+)
+def test_whether_something_is_there_depends_on_nothing_else(spans, beside):
+    api = spans(f"  /a:\n    x-apifold: {{until: '2'}}\n    {GET}{beside}")
+    assert [status(api, version) for version in ("1", "2", "2.5", "2.9.9", "3")] == [200, 200, 200, 200, 404]
+
+
+@pytest.mark.parametrize(
+    ("paths", "components"),
+    [
+        (
+            "  /a: {$ref: '#/components/pathItems/P'}",
+            f"  pathItems:\n    P:\n      x-apifold: {{since: '2'}}\n      {GET}",
+        ),
+        (
+            "  /a: {$ref: '#/components/pathItems/P'}",
+            "  pathItems:\n    P: {get: {operationId: other, x-apifold: {since: '2'}, responses: {'200': {description: ok}}}}",
+        ),
+    ],
+)
+def test_marks_in_components_count(spans, paths, components):
+    api = spans(paths, components)
+    assert [status(api, version) for version in ("1", "2")] == [404, 200]
+
+
+@pytest.mark.parametrize("wrong", ["{sinse: '2'}", "{since: 1.10}"])
+def test_marks_in_components_are_checked(spans, wrong):
+    components = f"  pathItems:\n    P:\n      x-apifold: {wrong}\n      {GET}"
+    with pytest.raises(DescriptionErrors, match=r"did you mean `since`|write it in quotes"):
+        spans("  /a: {$ref: '#/components/pathItems/P'}", components).get("/")
+
+
+BODY = """  /a:
+    post:
+      operationId: echo
+      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Pet'}}}}
+      responses: {'200': {description: ok}}"""
+
+
+def test_a_discriminated_alternative_comes_with_its_name(spans):
+    components = """  schemas:
+    Pet:
+      oneOf: [{$ref: '#/components/schemas/Cat'}, {$ref: '#/components/schemas/Dog'}]
+      discriminator: {propertyName: kind}
+    Cat: {type: object, required: [kind], properties: {kind: {type: string}, lives: {type: integer}}}
+    Dog: {type: object, x-apifold: {since: '2'}, required: [kind], properties: {kind: {type: string}, barks: {type: boolean}}}"""
+    api = spans(BODY, components)
+    assert [status(api, version, json={"kind": "Dog", "barks": True}) for version in ("1", "2")] == [400, 200]
+    assert [status(api, version, json={"kind": "Cat", "lives": 9}) for version in ("1", "2")] == [200, 200]
+
+
+def test_what_is_required_where_it_is_not_is_refused_at_load(spans):
+    components = """  schemas:
+    Pet: {allOf: [{$ref: '#/components/schemas/Base'}, {required: [name, lock]}]}
+    Base: {type: object, properties: {name: {type: string}, lock: {type: string, x-apifold: {since: '2'}}}}"""
+    with pytest.raises(DescriptionErrors, match="`lock` is required at versions before 2"):
+        spans(BODY, components).get("/")
+
+
+def test_what_goes_with_what_it_stands_in_needs_no_mark_of_its_own(spans):
+    paths = """  /a:
+    x-apifold: {since: '2'}
+    get:
+      operationId: other
+      responses: {'200': {description: ok, content: {application/json: {schema: {$ref: '#/components/schemas/Tag'}}}}}"""
+    api = spans(paths, "  schemas:\n    Tag: {type: integer, x-apifold: {since: '2'}}")
+    assert [status(api, version) for version in ("1", "2")] == [404, 200]
+
+
+def test_names_and_paths_may_be_used_again(spans):
+    paths = """  /a:
+    x-apifold: {until: '1'}
+    get: {operationId: other, responses: {'200': {description: ok}}}
+  /b:
+    x-apifold: {since: '2'}
+    get: {operationId: other, responses: {'200': {description: ok}}}"""
+    api = spans(paths)
+    assert [(status(api, version), status(api, version, "/b")) for version in ("1", "2")] == [(200, 404), (404, 200)]
+    with pytest.raises(DescriptionErrors, match="stands twice"):
+        spans(paths.replace("until: '1'", "until: '2'")).get("/")
+
+
+def test_what_refers_into_a_marked_component_goes_with_it(spans):
+    paths = BODY.replace(
+        "$ref: '#/components/schemas/Pet'",
+        "type: object, properties: {x: {$ref: '#/components/schemas/A/properties/x'}}",
+    )
+    api = spans(paths, "  schemas:\n    A: {type: object, x-apifold: {since: '2'}, properties: {x: {type: integer}}}")
+    assert [status(api, version, json={"x": 1}) for version in ("1", "2")] == [400, 200]
+    validate(api.get("/openapi.json", version="1").json)
+
+
+def test_documents_and_pages_have_no_version_of_their_own(spans):
+    api = spans(f"  /a:\n    {GET}")
+    for path in ("/openapi.json", "/ui", "/"):
+        answer = api.get(path, headers={"X-Version": "nonsense", "accept": "*/*"})
+        assert (answer.status, answer.headers.get("x-version")) == (200, None)
+    assert status(api, "nonsense") == 400
+    assert api.get("/a", headers={"X-Version": "v2.0+build"}).headers["x-version"] == "2.0"
+
+
+def test_a_kept_answer_is_of_one_version(write, serve):
+    text = SERVERS.replace(
+        "operationId: make_server\n", "operationId: make_server\n      x-apifold: {traits: [idempotent]}\n"
+    )
+    api = serve(write(servers_yaml=text, servers_handlers_py=HANDLERS))
+
+    def made(version):
+        headers = {**at(version), "Idempotency-Key": "k"}
+        return api.post(f"{BASE}/servers", json={"name": "a"}, headers=headers).status
+
+    assert [made("2.1"), made("2.1"), made("2.2")] == [200, 200, 422]
+
+
+def test_pages_of_others_may_read_the_version(write, serve):
+    api = serve(write(servers_yaml=SERVERS, servers_handlers_py=HANDLERS))
+    from apifold.http import Request, awaited
+    from apifold.server.cors import Cors
+
+    request = Request("GET", f"{BASE}/version", headers={"origin": "https://a.example", "host": "h"})
+    answer = Cors(["*"], False).around(api.application.answer)
+    response = api.loop.run_until_complete(awaited(answer(request)))
+    assert "X-OpenStack-Nova-API-Version" in response.header("access-control-expose-headers")

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from apifold.bindings.names import argument_name
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
 from apifold.errors import NotFound, PreconditionFailed
 from apifold.exchange import Call, Exchange, Page, Result
+from apifold.schema.names import argument_name
 
 _KEYS = {"name", "do", "filter", "sort", "unique"}
 _VERBS = ("list", "create", "read", "replace", "patch", "delete")

@@ -12,13 +12,13 @@ from time import perf_counter
 from typing import Any
 
 from apifold.bindings.modules import HandlerError
-from apifold.bindings.names import argument_name
 from apifold.bindings.tasks import in_task
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation, Parameter
 from apifold.errors import DescriptionError, DescriptionErrors
 from apifold.exchange import Call, Exchange, Result
 from apifold.http import Response
+from apifold.schema.names import argument_name
 from apifold.service import PerRequest
 
 SPECIAL = {

@@ -9,7 +9,6 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from apifold.bindings.names import argument_name
 from apifold.bindings.tasks import tasked
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation
@@ -17,6 +16,7 @@ from apifold.errors import Invalid, MissingExtra, NotFound, SettingsError, Unava
 from apifold.exchange import Call, Exchange, Page, Result
 from apifold.http import Response, discard
 from apifold.outgoing import Reply, Upstream, fault_of, forward
+from apifold.schema.names import argument_name
 from apifold.service import PerRequest
 
 CREDENTIALS = frozenset(("authorization", "cookie", "x-auth-token"))

@@ -27,7 +27,7 @@ def command(services: tuple[str, ...], **options: Any) -> None:
     settings = settings_from(services, options)
     logs.set_up(settings)
     application = Application.serving(services or extension_points.names("apifold.services"), settings)
-    kinds = ", ".join(application.jobs)
+    kinds = ", ".join([*application.jobs, *application.duties])
     click.echo(f"apifold: doing {kinds}; Ctrl-C stops" if kinds else "", err=True)
     do_jobs(application)
     os._exit(0)  # threads may still be waiting for a tool's end; that tool ends with us

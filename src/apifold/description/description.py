@@ -109,8 +109,8 @@ class Description:
     """One API as its files tell it.
 
     `document` is self-contained OpenAPI 3.1 on JSON Schema 2020-12; `written` is what clients are shown;
-    `template_base` is in front of every path template, `base` is the path below which this API is found; `has_marks`
-    says that not everything in it is in every version.
+    `template_base` is in front of every path template, `base` is the path below which this API is found; `may_vary`
+    says that something in it may not be in every version.
     """
 
     name: str
@@ -126,7 +126,7 @@ class Description:
     places: Places
     operations: tuple[Operation, ...] = ()
     raw: Mapping[str, bytes] = field(default_factory=dict)
-    has_marks: bool = False
+    may_vary: bool = False
 
     @property
     def schemas(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
@@ -139,24 +139,19 @@ def operation_extension(operation: dict[str, Any]) -> OperationExtension:
     return msgspec.convert(operation.get(KEY) or {}, OperationExtension)
 
 
-def check_extensions(said: Iterable[Said], places: Places) -> list[DescriptionError]:
-    """Unknown keys and values of the wrong kind."""
-    return [error for one in said for error in _check(*one, places)]
+def check_extensions(data: dict[str, Any], places: Places) -> list[DescriptionError]:
+    """Unknown keys and values of the wrong kind, at every level of a document as written."""
+    return [error for said in _found(data) for error in _check(*said, places)]
 
 
-def has_marks(said: Iterable[Said]) -> bool:
-    """Whether anything is not in every version."""
-    return any(isinstance(keys, dict) and keys.keys() & {"since", "until"} for _, _, keys in said)
-
-
-def each_extension(data: dict[str, Any]) -> Iterator[Said]:
-    """Everything that a document as written says to apifold."""
+def _found(data: dict[str, Any]) -> Iterator[Said]:
     if KEY in data:
         yield "document", f"/{KEY}", data[KEY]
-    for path, item in (data.get("paths") or {}).items():
-        if not isinstance(item, dict):
-            continue
-        at = f"/paths/{escape(path)}"
+    components = data.get("components") or {}
+    for at, item in (
+        *_named(data.get("paths"), "/paths"),
+        *_named(components.get("pathItems"), "/components/pathItems"),
+    ):
         if KEY in item:
             yield "path", f"{at}/{KEY}", item[KEY]
         yield from _in_parameters(item.get("parameters"), f"{at}/parameters")
@@ -165,12 +160,20 @@ def each_extension(data: dict[str, Any]) -> Iterator[Said]:
                 yield "operation", f"{at}/{method}/{KEY}", operation[KEY]
             yield from _in_parameters(operation.get("parameters"), f"{at}/{method}/parameters")
             yield from _in_responses(operation.get("responses"), f"{at}/{method}/responses")
-    for name, parameter in ((data.get("components") or {}).get("parameters") or data.get("parameters") or {}).items():
+    yield from _in_responses(components.get("responses"), "/components/responses")
+    for name, parameter in (components.get("parameters") or data.get("parameters") or {}).items():
         yield from _in_parameters([parameter], "", f"/components/parameters/{escape(name)}")
     for root, schema in root_schemas(data):
         for pointer, node in subschemas(schema, root):
             if KEY in node:
                 yield "schema", f"{pointer}/{KEY}", node[KEY]
+
+
+def _named(mapping: Any, at: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Objects by name, each with its pointer."""
+    for name, item in mapping.items() if isinstance(mapping, dict) else ():
+        if isinstance(item, dict):
+            yield f"{at}/{escape(name)}", item
 
 
 def _operations(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

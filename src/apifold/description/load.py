@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from apifold.description.description import Description
-from apifold.description.extension import check_extensions, document_extension, each_extension, has_marks
+from apifold.description.extension import check_extensions, document_extension
 from apifold.description.lint import lint
 from apifold.description.metaschema import check_document, flavour
 from apifold.description.model import check_model, expand, is_model
@@ -63,13 +63,10 @@ def load(
         raise DescriptionErrors([*unknown, *errors])
     bundled, errors = bundle(source, data, sources, places)
     errors += check_document(bundled, version, places)
-    shaped = _shaped(bundled)
-    if errors and not shaped:
+    if errors and not _shaped(bundled):
         raise DescriptionErrors(errors)
-    said = list(each_extension(bundled)) if shaped else []
-    errors += check_extensions(said, places)
-    found = _finished(path, version, bundled, sources, places, placement, errors)
-    return replace(found, has_marks=True) if has_marks(said) else found
+    errors += check_extensions(bundled, places) if _shaped(bundled) else []
+    return _finished(path, version, bundled, sources, places, placement, errors)
 
 
 def with_operations(description: Description, document: dict[str, Any], written: dict[str, Any]) -> Description:
@@ -141,7 +138,10 @@ def _finished(
     try:
         internal = from_swagger2(bundled, places) if version == "2.0" else bundled
         document = normalise(internal, version)
-        errors += lint(document, places)
+        may_vary = placement.expand is not None or _speaks_of_versions(sources.raw.values())
+        errors += (
+            [] if may_vary else lint(document, places)
+        )  # else each of its states is looked at, as a whole it is none
         operations = () if errors else read_operations(document)
     except (KeyError, TypeError, AttributeError, ValueError):
         if not errors:
@@ -167,7 +167,13 @@ def _finished(
         places=places,
         operations=operations,
         raw=dict(sources.raw),
+        may_vary=may_vary,
     )
+
+
+def _speaks_of_versions(raw: Iterable[bytes]) -> bool:
+    """Whether some files may say since or until when something is there."""
+    return any(b"since" in one or b"until" in one for one in raw)
 
 
 def _base_path(document: dict[str, Any]) -> str:

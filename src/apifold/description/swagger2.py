@@ -127,6 +127,7 @@ class _Converter:
                     "required": parameter.get("required", False),
                     "description": parameter.get("description", ""),
                     "content": {media: {"schema": _rewritten(parameter.get("schema", {}))} for media in consumes},
+                    **({"x-apifold": parameter["x-apifold"]} if "x-apifold" in parameter else {}),
                 }
                 operation.setdefault("x-body-name", parameter.get("name"))
                 self._came(f"{at}/requestBody", origin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,9 +15,9 @@ from apifold.access.policy import Policy, load_policy
 from apifold.bindings import Modules
 from apifold.description import Description, KnownDescriptions, ParsedFiles, Placement, Sources
 from apifold.errors import DescriptionError, DescriptionErrors
-from apifold.generation.changes import breaking_changes, breaking_errors
+from apifold.generation.changes import hold_against
 from apifold.generation.clash import clash
-from apifold.generation.compile import Compiled, Grounds, Tools, attach, compile_api
+from apifold.generation.compile import Compiled, Grounds, Tools, attach, compile_api, joined
 from apifold.generation.generation import Aside, Generation, Loaded, digest_of, generation_id
 from apifold.generation.kept import KeptFiles
 from apifold.generation.prove import prove
@@ -26,15 +26,38 @@ from apifold.pipeline.dialects import ProblemDialect
 from apifold.pipeline.endpoint import Api, Site
 from apifold.settings import ApiSettings
 from apifold.versions.history import History
+from apifold.versions.lifecycle import Lifecycle
 from apifold.versions.requirements import unmet
-
-Places = dict[tuple[Path, str], tuple[Target, tuple[Path, ...]]]
-"""What is loaded for which target, with its overlays, by path and target's name."""
 
 log = logging.getLogger("apifold.server")
 
 Guests = Callable[[Target, Compiled], Iterable[Api]]
 """What stands beside an API's own endpoints: its documents and pages."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """A description's file on its way into a generation.
+
+    Attributes:
+        target: what it was found in.
+        overlays: beside it.
+        running: what the generation in place has of it.
+        whole: the API that it adds to, where it is a part.
+        raw: the files as they were once, by path; as they are now where it is empty.
+    """
+
+    target: Target
+    path: Path
+    overlays: tuple[Path, ...]
+    running: Loaded | None = None
+    whole: Loaded | None = None
+    raw: Mapping[str, bytes] = field(default_factory=dict)
+
+    def as_it_was(self, raw: Mapping[str, bytes]) -> _File:
+        """The file with the content that was kept of it, and of the overlays that it had then."""
+        there = tuple(one for one in self.overlays if str(one) in raw)
+        return replace(self, overlays=there, running=None, raw=raw)
 
 
 @dataclass(slots=True)
@@ -59,10 +82,9 @@ class Builder:
 
     def read_ahead(self) -> None:
         """Read every description, so that processes that are forked from this one share what was read."""
-        for target in self.targets:
-            for path, overlays in discover(target, self.parsed).descriptions.items():
-                with suppress(Exception):  # told when it is built
-                    self._described(target, path, overlays, {})
+        for file in self._files():
+            with suppress(Exception):  # told when it is built
+                self._described(file)
 
     def descriptions(self) -> Iterator[Description]:
         """Every description as it is read, before any of it is bound to code.
@@ -70,9 +92,7 @@ class Builder:
         Raises:
             DescriptionErrors: one can't be read.
         """
-        for target in self.targets:
-            for path, overlays in discover(target, self.parsed).descriptions.items():
-                yield self._described(target, path, overlays, {})
+        return map(self._described, self._files())
 
     def build(self, before: Generation | None = None) -> Generation:
         """The generation that the files make now.
@@ -82,81 +102,77 @@ class Builder:
         """
         self.parsed.turn()
         self.known.turn()
-        loaded: list[Loaded] = []
+        loaded: dict[_File, Loaded] = {}
         aside: list[Aside] = []
         errors: dict[Path, tuple[DescriptionError, ...]] = {}
-        places: Places = {}
         for target in self.targets:
             found = discover(target, self.parsed)
             for error in found.errors:
                 errors[Path(error.file)] = (*errors.get(Path(error.file), ()), error)
+            missing = next((one for one in aside if target.parts and one.name == target.parts.api), None)
             for path, overlays in found.descriptions.items():
-                one, wrong = self._one(target, path, overlays, before)
+                if missing:
+                    aside.append(replace(missing, path=path))
+                    continue
+                running = before.of(path, target.name) if before else None
+                file = _File(target, path, overlays, running, _whole(target, loaded.values()))
+                one, wrong = self._one(file)
                 if wrong:
                     errors[path] = (*errors.get(path, ()), *wrong)
                 if isinstance(one, Aside):
                     aside.append(one)
                 elif one is not None:
-                    loaded.append(one)
-                    places[path, target.name] = (target, overlays)
-        loaded = self._without_clashes(loaded, places, errors, before)
-        for one in loaded:
+                    loaded[file] = one
+        staying = self._without_clashes(loaded, errors, before)
+        for one in staying:
             if not one.errors and (before is None or before.of(one.path, one.target) is not one):
                 self.kept.keep(one.path, one.description.raw)
-        self._forget_removed(before, loaded, errors)
-        return Generation(generation_id(loaded, errors), self._site(loaded), tuple(loaded), errors, tuple(aside))
+        self._forget_removed(before, staying, errors)
+        return Generation(generation_id(staying, errors), self._site(staying), tuple(staying), errors, tuple(aside))
 
-    def _one(
-        self, target: Target, path: Path, overlays: tuple[Path, ...], before: Generation | None
-    ) -> tuple[Loaded | Aside | None, tuple[DescriptionError, ...]]:
-        running = before.of(path, target.name) if before else None
+    def _files(self) -> Iterator[_File]:
+        for target in self.targets:
+            for path, overlays in discover(target, self.parsed).descriptions.items():
+                yield _File(target, path, overlays)
+
+    def _one(self, file: _File) -> tuple[Loaded | Aside | None, tuple[DescriptionError, ...]]:
         try:
-            return self._fresh(target, path, overlays, {}, running), ()
+            return self._fresh(file), ()
         except DescriptionErrors as error:
             errors = error.errors
         except Exception as error:  # ours or a guest's mistake: one file must not keep the others from being served
-            log.exception("%s can't be loaded", path)
+            log.exception("%s can't be loaded", file.path)
             message = f"this can't be loaded: {type(error).__name__}: {error}"
-            errors = (DescriptionError(str(path), 0, "", message, "the log says where that comes from"),)
-        return self._last_good(target, path, overlays, errors, running), errors
+            errors = (DescriptionError(str(file.path), 0, "", message, "the log says where that comes from"),)
+        return self._last_good(file, errors), errors
 
-    def _last_good(
-        self,
-        target: Target,
-        path: Path,
-        overlays: tuple[Path, ...],
-        errors: tuple[DescriptionError, ...],
-        running: Loaded | None,
-    ) -> Loaded | None:
+    def _last_good(self, file: _File, errors: tuple[DescriptionError, ...]) -> Loaded | None:
         """What is served of a file that can't be served as it is: what runs, else what was kept, else nothing."""
-        if running is not None:
-            return replace(running, errors=errors)
-        instead = self.kept.get(path)
-        if not instead:
+        if file.running is not None:
+            return replace(file.running, errors=errors)
+        raw = self.kept.get(file.path)
+        if not raw:
             return None
-        there = tuple(one for one in overlays if str(one) in instead)
         try:
-            kept = self._fresh(target, path, there, instead, None)
+            kept = self._fresh(file.as_it_was(raw))
         except Exception:  # it was good for another version of this
             return None
         return replace(kept, errors=errors) if isinstance(kept, Loaded) else None
 
-    def _fresh(
-        self, target: Target, path: Path, overlays: tuple[Path, ...], instead: dict[str, bytes], running: Loaded | None
-    ) -> Loaded | Aside | None:
+    def _fresh(self, file: _File) -> Loaded | Aside | None:
         """The API as its files are; the running one where they did not change; None where it is switched off."""
-        settings = self.tools.settings
-        description = self._described(target, path, overlays, instead)
+        settings, target, whole = self.tools.settings, file.target, file.whole
+        description = self._described(file)
         changes = self._changes(target, description.name)
         if not changes.enabled:
             return None
         lacking = self._lacking(target, description)
         if lacking:
-            return Aside(path, description.name, lacking)
+            return Aside(file.path, description.name, lacking)
         policy, policy_raw = self._policy(target, description)
-        digest = digest_of({**description.raw, **policy_raw})
-        if running is not None and running.digest == digest and not running.errors:
-            return running
+        digest = digest_of({**description.raw, **policy_raw, **({"whole": whole.digest.encode()} if whole else {})})
+        if file.running is not None and file.running.digest == digest and not file.running.errors:
+            return file.running
         grounds = Grounds(
             modules=Modules((*target.packages, *settings.handlers), None if target.handlers else target.directory),
             provides=target.provides,
@@ -164,55 +180,32 @@ class Builder:
             changes=changes,
             implementation=_implementation(target, description.name),
             named=target.service.named if target.service else {},
-            is_part=target.parts is not None,
+            whole=whole.compiled if whole else None,
         )
         compiled = compile_api(description, grounds, self.tools)
         self._prove(compiled.description)
-        if not instead:
-            self._hold_against(self._before(target, path, overlays, running, description), compiled, changes)
+        before = None if file.raw else self._before(file, description, changes)
+        if before is not None:
+            hold_against(*before, compiled, changes.breaking_changes or settings.breaking_changes)
         api = compiled.api
         for guest in () if target.parts else self.beside(target, compiled):
             api = attach(api, guest)
-        compiled = replace(compiled, api=api)
-        return Loaded(path, target.name, compiled, digest, target.parts.api if target.parts else "")
+        part_of = target.parts.api if target.parts else ""
+        return Loaded(file.path, target.name, replace(compiled, api=api), digest, part_of)
 
-    def _before(
-        self,
-        target: Target,
-        path: Path,
-        overlays: tuple[Path, ...],
-        running: Loaded | None,
-        description: Description,
-    ) -> tuple[Description, History] | None:
+    def _before(self, file: _File, description: Description, changes: ApiSettings) -> tuple[History, Lifecycle] | None:
         """What clients had before: what runs, or what an earlier process served last; None where it is the same."""
-        if running is not None:
-            return running.description, running.compiled.history
-        raw = self.kept.get(path)
+        if file.running is not None:
+            return file.running.compiled.history, file.running.lifecycle
+        raw = self.kept.get(file.path)
         if not raw or raw == dict(description.raw):
             return None
-        there = tuple(one for one in overlays if str(one) in raw)
         try:
-            kept = self._described(target, path, there, raw)
-            return kept, History(kept)
+            kept = self._described(file.as_it_was(raw))
+            lifecycle = file.whole.lifecycle if file.whole else Lifecycle.of_api(kept.extension, changes)
+            return History(kept), lifecycle
         except Exception:  # it was good for another version of this
             return None
-
-    def _hold_against(
-        self, before: tuple[Description, History] | None, compiled: Compiled, changes: ApiSettings
-    ) -> None:
-        """See whether changed files break clients of an API that is CURRENT.
-
-        Raises:
-            DescriptionErrors: they do, and are to be refused.
-        """
-        mode = changes.breaking_changes or self.tools.settings.breaking_changes
-        if mode == "off" or before is None or (changes.status or before[0].extension.status) != "CURRENT":
-            return
-        found = breaking_changes(before[1], compiled.history)
-        if found and mode == "refuse":
-            raise DescriptionErrors(breaking_errors(compiled.description, found))
-        for change in found:
-            log.warning("%s breaks its clients: %s", compiled.api.name, change)
 
     def _lacking(self, target: Target, description: Description) -> tuple[str, ...]:
         """Why the deployment has no place for an API."""
@@ -222,17 +215,16 @@ class Builder:
         except ValueError as error:
             raise DescriptionErrors([description.places.error("/x-apifold/requires", str(error))]) from None
 
-    def _described(
-        self, target: Target, path: Path, overlays: tuple[Path, ...], instead: dict[str, bytes]
-    ) -> Description:
-        sources = Sources(target.directory, self.tools.settings.remote_references, self.parsed, instead)
+    def _described(self, file: _File) -> Description:
+        target = file.target
+        sources = Sources(target.directory, self.tools.settings.remote_references, self.parsed, dict(file.raw))
         placement = Placement(target.prefix, target.base_path)
         if target.parts:
             placement = replace(placement, part_of=target.parts.api, expand=target.parts.expand)
-        description = self.known.load(path, sources, overlays, placement)
+        description = self.known.load(file.path, sources, file.overlays, placement)
         moved = self._changes(target, description.name).base_path
         if moved is not None:
-            description = self.known.load(path, sources, overlays, replace(placement, base_path=moved))
+            description = self.known.load(file.path, sources, file.overlays, replace(placement, base_path=moved))
         return _as_asked(description, target)
 
     def _changes(self, target: Target, name: str) -> ApiSettings:
@@ -260,8 +252,7 @@ class Builder:
 
     def _without_clashes(
         self,
-        loaded: list[Loaded],
-        places: Places,
+        found: Mapping[_File, Loaded],
         errors: dict[Path, tuple[DescriptionError, ...]],
         before: Generation | None,
     ) -> list[Loaded]:
@@ -270,22 +261,17 @@ class Builder:
         Of two that want one place, the one that had it stays; the other goes on as it was before, where that does not
         want the place.
         """
-        losing: dict[int, tuple[DescriptionError, ...]] = {}
-        for one in loaded:
-            for other in loaded:
+        losing: dict[_File, tuple[DescriptionError, ...]] = {}
+        for file, one in found.items():
+            for other in found.values():
                 clashing = clash(one, other) if one is not other else None
                 if clashing and not (self._was_there(one, before) and not self._was_there(other, before)):
                     error = one.description.places.error(*clashing)
-                    losing[id(one)] = (*losing.get(id(one), ()), error)
-        staying = [one for one in loaded if id(one) not in losing]
-        for one in loaded:
-            found = losing.get(id(one))
-            if not found:
-                continue
-            errors[one.path] = (*errors.get(one.path, ()), *found)
-            target, overlays = places[one.path, one.target]
-            running = before.of(one.path, one.target) if before else None
-            instead = self._last_good(target, one.path, overlays, found, running)
+                    losing[file] = (*losing.get(file, ()), error)
+        staying = [one for file, one in found.items() if file not in losing]
+        for file, wrong in losing.items():
+            errors[file.path] = (*errors.get(file.path, ()), *wrong)
+            instead = self._last_good(replace(file, whole=_whole(file.target, staying)), wrong)
             if instead is not None and not any(clash(instead, other) or clash(other, instead) for other in staying):
                 staying.append(instead)
         return staying
@@ -299,7 +285,11 @@ class Builder:
 
     def _site(self, loaded: Iterable[Loaded]) -> Site:
         apis = {one.api.base: one.api for one in loaded if not one.part_of}
-        for guest in (*(one.api for one in loaded if one.part_of), *self.around()):
+        for one in loaded:
+            if one.part_of:
+                host = apis.get(one.api.base)
+                apis[one.api.base] = joined(host, one.api) if host else one.api
+        for guest in self.around():
             host = apis.get(guest.base)
             apis[guest.base] = attach(host, guest) if host else guest
         return Site.of(list(apis.values()), ProblemDialect())
@@ -309,6 +299,11 @@ class Builder:
         for one in before.loaded if before else ():
             if one.path not in there:
                 self.kept.forget(one.path)
+
+
+def _whole(target: Target, loaded: Iterable[Loaded]) -> Loaded | None:
+    """The API that a target's files add to; None where they add to none, or it can't be served."""
+    return next((one for one in loaded if target.parts and one.api.name == target.parts.api), None)
 
 
 def _implementation(target: Target, name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from apifold import extension_points
@@ -20,6 +19,7 @@ from apifold.generation.gate import compile_gate
 from apifold.generation.sources import declares_sources, mapped, source_errors
 from apifold.generation.traits import around, reading, with_traits
 from apifold.pipeline.dialects import Dialect, TemplateDialect
+from apifold.pipeline.ending import Ending
 from apifold.pipeline.endpoint import Api, Endpoint, Shadow
 from apifold.pipeline.handle import inside
 from apifold.pipeline.reader import Reader, compile_reader
@@ -31,7 +31,7 @@ from apifold.schema.members import compile_shaper
 from apifold.schema.projection import Side, is_marked
 from apifold.settings import ApiSettings, Mode, Settings
 from apifold.traits import Surroundings
-from apifold.versions.history import History, Limits
+from apifold.versions.history import History
 from apifold.versions.lifecycle import Lifecycle
 from apifold.versions.negotiation import Negotiation
 from apifold.versions.version import Version
@@ -70,7 +70,7 @@ class Grounds:
         changes: what the deployment changes about it.
         implementation: who answers where the deployment does not say.
         named: implementations by names that settings may use for them.
-        is_part: whether it adds to another API.
+        whole: the API that it adds to, where it is a part.
     """
 
     modules: Modules
@@ -79,7 +79,7 @@ class Grounds:
     changes: ApiSettings
     implementation: str = ""
     named: Mapping[str, str] = field(default_factory=dict)
-    is_part: bool = False
+    whole: Compiled | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,53 +113,62 @@ def compile_api(description: Description, grounds: Grounds, tools: Tools) -> Com
     """
     history = History(description)
     lifecycle = _lifecycle(description, grounds)
-    limits, made = history.limits, _Made({})
-    stretches = list(history.stretches()) if limits or grounds.is_part else [(history.newest, history.served)]
-    compilers = [_Compiler(one, grounds, tools, lifecycle, made.at(history, number)) for number, one in stretches]
-    states = [compiler.api() for compiler in compilers]
-    errors = [error for compiler in compilers for error in compiler.errors]
+    whole = grounds.whole.history if grounds.whole else history
+    served = history.stretch(whole.newest)
+    numbers = history.stretches() if whole.limits else range(served, served + 1)
+    made: dict[_State, Endpoint] = {}
+    states: dict[int, Api] = {}
+    shown, errors = history.served, []
+    for number in reversed(numbers):
+        compiler = _Compiler(history.projected(number), grounds, tools, lifecycle, _Made(made, history, number))
+        states[number] = compiler.api()
+        errors += compiler.errors
+        shown = compiler.description if number == served else shown
     if errors:
         raise DescriptionErrors(errors)
-    served = states[0]
-    if len(states) > 1 or limits:
-        first, last = stretches[-1][0], stretches[0][0]
-        versions = Versions(history.edges[first:last], tuple(reversed(states)), _negotiation(description, limits))
-        served = replace(served, versions=versions)
-    return Compiled(served, compilers[0].description, history, lifecycle)
+    api = states[served]
+    if whole.limits:
+        edges = history.edges[numbers[0] : numbers[-1]]
+        versions = Versions(edges, tuple(states[number] for number in numbers), _negotiation(description, history))
+        api = replace(api, versions=versions)
+    return Compiled(api, shown, history, lifecycle)
 
 
 def _lifecycle(description: Description, grounds: Grounds) -> Lifecycle:
+    """How long an API is there; a part is as long as the whole."""
+    if grounds.whole:
+        return grounds.whole.lifecycle
     try:
         return Lifecycle.of_api(description.extension, grounds.changes)
     except ValueError as error:
         raise DescriptionErrors([description.places.error("/x-apifold", str(error))]) from None
 
 
-def _negotiation(description: Description, limits: Limits | None) -> Negotiation | None:
+def _negotiation(description: Description, history: History) -> Negotiation | None:
+    """How clients choose; None for a part, which follows the whole."""
     said = description.extension.microversions
-    if said is None or limits is None:
+    if said is None or history.limits is None:
         return None
     try:
-        return Negotiation.of(said, limits)
+        return Negotiation.of(said, history.limits)
     except ValueError as error:
         raise DescriptionErrors([description.places.error("/x-apifold/microversions", str(error))]) from None
 
 
+_State = tuple[str, str, frozenset[str]]
+"""Path, method, and what tells one state of the path from another."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """Endpoints that were compiled for other stretches of a history."""
+    """Endpoints that were compiled before, for this stretch of a history or for another."""
 
-    known: dict[tuple[str, str, frozenset[str]], Endpoint]
-    state: Callable[[str], frozenset[str]] = lambda path: frozenset()
+    known: dict[_State, Endpoint]
+    history: History
+    stretch: int
 
-    def at(self, history: History, stretch: int) -> _Made:
-        return _Made(self.known, partial(history.state, stretch=stretch))
-
-    def find(self, operation: Operation) -> Endpoint | None:
-        return self.known.get((operation.path, operation.method, self.state(operation.path)))
-
-    def add(self, operation: Operation, endpoint: Endpoint) -> None:
-        self.known[operation.path, operation.method, self.state(operation.path)] = endpoint
+    def key(self, operation: Operation) -> _State:
+        return operation.path, operation.method, self.history.state(operation.path, self.stretch)
 
 
 @dataclass(slots=True)
@@ -207,16 +216,16 @@ class _Compiler:
         dialect = self._dialect()
         method = self._method()
         for operation in description.operations:
-            if self.made.find(operation) is None:
+            if self.made.key(operation) not in self.made.known:
                 with self._collecting():
                     self.bound[operation.path, operation.method] = self._bind(operation)
         for bound in self.bound.values():
             with self._collecting():
-                self.made.add(bound.operation, self._endpoint(bound, method))
+                self.made.known[self.made.key(bound.operation)] = self._endpoint(bound, method)
         table: Table[Endpoint] = Table()
         endpoints = []
         for operation in description.operations:
-            endpoint = self.made.find(operation)
+            endpoint = self.made.known.get(self.made.key(operation))
             if endpoint is not None:
                 endpoints.append(endpoint)
                 rest = _takes_rest(operation)
@@ -314,13 +323,21 @@ class _Compiler:
             name=name,
             label=f"{self.description.name}\n{name}",
             title=f"{operation.method} {self.description.template_base}{operation.path}",
-            gate=compile_gate(self.description, operation, method, self.grounds.policy, self.lifecycle),
+            gate=compile_gate(self.description, operation, method, self.grounds.policy),
             reader=bound.reader,
             call=self._call(operation, bound.call, self.implementation),
             writer=compile_writer(self.description, operation, self.responses, mode),
             shadow=self._shadow(bound),
             streams=operation.extension.stream and (self.implementation == "native" or "://" in self.implementation),
+            ending=self._ending(operation),
         )
+
+    def _ending(self, operation: Operation) -> Ending | None:
+        try:
+            lifecycle = self.lifecycle.of_operation(operation.extension)
+        except ValueError as error:
+            raise self.workplace.refused(operation, str(error), "mend the dates", "/x-apifold") from None
+        return Ending.of(lifecycle, operation.path, self.description.base)
 
     def _shadow(self, bound: _Bound) -> Shadow | None:
         settings = self.grounds.changes.shadow
@@ -391,15 +408,26 @@ class _Collecting:
 
 
 def attach(api: Api, guest: Api) -> Api:
-    """The API with another's endpoints beside its own; where both want a place, its own stay."""
-    if api.versions is not None:
-        beside = guest.versions or Versions((), (guest,), None)
-        joined = api.versions.joined(beside, attach)
-        return replace(attach(replace(api, versions=None), guest), versions=joined)
+    """The API with what stands beside it, whatever its version; where both want a place, its own stay."""
+    together = _together(api, guest)
     taken = {endpoint.title for endpoint in api.endpoints}
-    added = tuple(endpoint for endpoint in guest.endpoints if endpoint.title not in taken)
-    table = api.table.extended(guest.table, lambda endpoint: endpoint.title not in taken)
-    return replace(api, table=table, endpoints=(*api.endpoints, *added))
+    return replace(together, guests=api.guests.extended(guest.table, lambda endpoint: endpoint.title not in taken))
+
+
+def joined(api: Api, part: Api) -> Api:
+    """The API with a part, each state of it with the part's at the same version."""
+    together = _together(api, part)
+    if api.versions is None:
+        return together
+    beside = part.versions or Versions((), (part,), None)
+    return replace(together, versions=api.versions.joined(beside, _together))
+
+
+def _together(api: Api, other: Api) -> Api:
+    taken = {endpoint.title for endpoint in api.endpoints}
+    added = tuple(endpoint for endpoint in other.endpoints if endpoint.title not in taken)
+    table = api.table.extended(other.table, lambda endpoint: endpoint.title not in taken)
+    return replace(api, table=table, endpoints=(*api.endpoints, *added), named={})
 
 
 def _takes_rest(operation: Operation) -> bool:

@@ -7,19 +7,14 @@ from apifold.access.method import Method
 from apifold.access.policy import PathRule, Policy
 from apifold.description import Description, Operation
 from apifold.errors import DescriptionError, DescriptionErrors
-from apifold.pipeline.ending import Ending
 from apifold.pipeline.gate import Gate
 from apifold.routing import PLACEHOLDER
-from apifold.versions.lifecycle import Lifecycle
 
 
-def compile_gate(
-    description: Description, operation: Operation, method: Method, policy: Policy | None, lifecycle: Lifecycle
-) -> Gate:
+def compile_gate(description: Description, operation: Operation, method: Method, policy: Policy | None) -> Gate:
     """The gate of an operation.
 
     Args:
-        lifecycle: how long its API is there.
         policy: the rules in force, or None where the API has no policy file.
 
     Raises:
@@ -28,19 +23,7 @@ def compile_gate(
     """
     extension = operation.extension
     rule = None if extension.public else _rule(description, operation, policy)
-    security = _security(description, operation)
-    return Gate(method, security, extension.public, rule, extension.policy, _ending(description, operation, lifecycle))
-
-
-def _ending(description: Description, operation: Operation, api: Lifecycle) -> Ending | None:
-    """The end of an operation; None where nothing is known of one."""
-    try:
-        lifecycle = api.of_operation(operation.extension)
-    except ValueError as error:
-        raise _refused(description, operation, "/x-apifold", str(error), "") from None
-    if not lifecycle.says_something:
-        return None
-    return Ending(lifecycle, tuple(PLACEHOLDER.findall(operation.path)), description.base)
+    return Gate(method, _security(description, operation), extension.public, rule, extension.policy)
 
 
 def _rule(description: Description, operation: Operation, policy: Policy | None) -> PathRule | None:

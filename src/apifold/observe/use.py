@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,9 @@ from apifold.observe.ledger import Ledger
 
 MAX_ROWS = 5000
 """Callers of operations that one process tells apart; all others are counted together."""
+
+MAX_TOTAL = 50_000
+"""The same over all of them, and over restarts."""
 
 OTHERS = "(others)"
 
@@ -38,31 +40,31 @@ class Uselog:
 
     Args:
         directory: where every process writes; None where there is only this one.
-        counts: whether an exchange's operation is one that is counted.
+        all: whether every operation is counted, and not only those that will end.
     """
 
-    def __init__(self, directory: Path | None, counts: Callable[[Exchange], bool]) -> None:
+    def __init__(self, directory: Path | None, *, all: bool) -> None:
         self._ledger = Ledger(directory, Uses)
-        self._counts = counts
+        self.all = all
         self._own: Uses = {}
         self._changed = False
 
     def answered(self, exchange: Exchange, response: Response, seconds: float) -> None:
-        """Count an answer."""
-        endpoint, caller = exchange.endpoint, exchange.caller
-        if endpoint is None or exchange.is_shadow or not self._counts(exchange):
+        """Count an answer of an operation that will end, or of any; not those to callers who did not get in."""
+        endpoint = exchange.endpoint
+        if endpoint is None or (endpoint.ending is None and not self.all) or exchange.is_shadow:
             return
-        version = exchange.version.text if exchange.version else ""
+        if not exchange.called and response.status not in (410, 503):
+            return
+        caller = exchange.caller
         client = exchange.request.headers.get("user-agent", "").partition(" ")[0][:64]
-        who = (endpoint.label, version, caller.user, caller.project, client)
-        self._add("\n".join(part.replace("\n", " ") if part is not endpoint.label else part for part in who))
-
-    def _add(self, key: str) -> None:
+        who = (str(exchange.version or ""), caller.user, caller.project, client)
+        key = "\n".join((endpoint.label, *(part.replace("\n", " ") for part in who)))
         now = time.time()
         use = self._own.get(key)
         if use is None:
             if len(self._own) >= MAX_ROWS:
-                key = "\n".join((*key.split("\n")[:3], OTHERS, "", ""))
+                key = _others(key)
             use = self._own.setdefault(key, Use(0, now))
         use.count += 1
         use.last = now
@@ -89,13 +91,22 @@ class Uselog:
 
 
 def _sum(parts: list[Uses]) -> Uses:
+    """Several processes' counts together; of too many callers, those that called last are told apart."""
     total: Uses = {}
-    for uses in parts:
-        for key, use in uses.items():
-            known = total.get(key)
-            if known is None:
-                total[key] = Use(use.count, use.first, use.last)
-            else:
-                known.count += use.count
-                known.first, known.last = min(known.first, use.first), max(known.last, use.last)
+    rows = [row for uses in parts for row in uses.items()]
+    rows.sort(key=lambda row: row[1].last, reverse=True)
+    for key, use in rows:
+        into = key if key in total or len(total) < MAX_TOTAL else _others(key)
+        known = total.get(into)
+        if known is None:
+            total[into] = Use(use.count, use.first, use.last)
+        else:
+            known.count += use.count
+            known.first, known.last = min(known.first, use.first), max(known.last, use.last)
     return total
+
+
+def _others(key: str) -> str:
+    """The row that callers share who are not told apart."""
+    api, operation = key.split("\n")[:2]
+    return "\n".join((api, operation, "", OTHERS, "", ""))

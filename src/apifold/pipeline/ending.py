@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from apifold.exchange import Exchange
+from apifold.http.response import Headers
 from apifold.routing import PLACEHOLDER
 from apifold.versions.lifecycle import Lifecycle
 
@@ -18,13 +20,22 @@ class Ending:
 
     Attributes:
         lifecycle: how long it is there.
+        dates: the headers that tell when, which are the same on every answer.
         names: those of its path's variables, in their order.
         base: its API's base path.
     """
 
     lifecycle: Lifecycle
+    dates: Headers
     names: tuple[str, ...]
     base: str
+
+    @classmethod
+    def of(cls, lifecycle: Lifecycle, path: str, base: str) -> Ending | None:
+        """The end of an operation on a path; None where nothing is known of one."""
+        if not lifecycle.says_something:
+            return None
+        return cls(lifecycle, lifecycle.dates(), tuple(PLACEHOLDER.findall(path)), base)
 
     def admit(self, exchange: Exchange) -> None:
         """Have the answer say what there is to say.
@@ -32,7 +43,8 @@ class Ending:
         Raises:
             Gone, Unavailable: it has ended, or is away for a while.
         """
-        exchange.notice += self.lifecycle.headers(self._successor(exchange), self._notice(exchange.request.prefix))
+        links = self.lifecycle.links(self._successor(exchange), self._notice(exchange.request.prefix))
+        exchange.notice += (*self.dates, *links)
         self.lifecycle.admit(datetime.now(UTC))
 
     def _notice(self, prefix: str) -> str:
@@ -49,8 +61,7 @@ class Ending:
 
 
 def _filled(template: str, values: Mapping[str, Any]) -> str:
-    """A path template with its variables; "" where one is not known, or would not be the same in a path again."""
-    names = PLACEHOLDER.findall(template)
-    if any(not str(values.get(name, "")).replace("-", "").replace("_", "").isalnum() for name in names):
+    """A path template with its variables; "" where one is not known."""
+    if not values.keys() >= set(PLACEHOLDER.findall(template)):
         return ""
-    return PLACEHOLDER.sub(lambda found: str(values[found[1]]), template)
+    return PLACEHOLDER.sub(lambda found: quote(values[found[1]], safe=""), template)

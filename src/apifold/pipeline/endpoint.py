@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from apifold.exchange import Call
 from apifold.pipeline.dialects import Dialect
+from apifold.pipeline.ending import Ending
 from apifold.pipeline.gate import Gate
 from apifold.pipeline.reader import Reader
 from apifold.pipeline.versions import Versions
@@ -46,6 +47,7 @@ class Endpoint:
         writer: result to response.
         shadow: another implementation that its answers are compared with.
         streams: whether it takes a body in pieces.
+        ending: says that it will end, or has; None where it does not.
     """
 
     api: str
@@ -58,6 +60,7 @@ class Endpoint:
     writer: Writer
     shadow: Shadow | None = None
     streams: bool = False
+    ending: Ending | None = None
 
     @property
     def method(self) -> str:
@@ -76,6 +79,7 @@ class Api:
 
     Attributes:
         versions: what it is at each version; None where there is no choice.
+        guests: what stands beside its own endpoints, whatever the version: documents and pages.
     """
 
     name: str
@@ -85,10 +89,14 @@ class Api:
     table: Table[Endpoint]
     endpoints: tuple[Endpoint, ...]
     versions: Versions[Api] | None = None
+    guests: Table[Endpoint] = field(default_factory=Table)
+    named: dict[str, Endpoint] = field(default_factory=dict)
 
     def endpoint(self, name: str) -> Endpoint | None:
         """The endpoint of an operationId, or of a method and path; None where there is none."""
-        return next((one for one in self.endpoints if name in (one.name, one.title)), None)
+        if not self.named:
+            self.named.update((key, one) for one in self.endpoints for key in (one.title, one.name))
+        return self.named.get(name)
 
     @property
     def at_all_versions(self) -> tuple[Api, ...]:

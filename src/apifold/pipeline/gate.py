@@ -10,7 +10,6 @@ from apifold.access.method import Method
 from apifold.access.policy import PathRule
 from apifold.errors import Denied, Unauthenticated
 from apifold.exchange import NOBODY, Caller, Exchange
-from apifold.pipeline.ending import Ending
 
 _NO_SCOPES: frozenset[str] = frozenset()
 
@@ -25,7 +24,6 @@ class Gate:
         public: whether nobody needs to be known.
         rule: decides about whoever is known; None where everybody may.
         rule_name: what the description calls it.
-        ending: says that the operation will end, or has; None where it does not.
     """
 
     method: Method
@@ -33,7 +31,6 @@ class Gate:
     public: bool
     rule: PathRule | None
     rule_name: str
-    ending: Ending | None = None
 
     def admit(self, exchange: Exchange) -> Awaitable[None] | None:
         """Identify who is asking, and see whether he may; something to await where that takes time.
@@ -41,10 +38,7 @@ class Gate:
         Raises:
             Unauthenticated: nobody, where somebody is needed; or somebody who can't prove it.
             Denied: the scopes or the rule that the description names do not let the caller do this.
-            Gone, Unavailable: nobody may any more, or at this moment.
         """
-        if self.ending is not None:
-            self.ending.admit(exchange)
         request = exchange.request
         for alternative in self.security.alternatives:
             credential = alternative.find(request)

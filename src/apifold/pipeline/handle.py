@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from time import perf_counter
 
+from msgspec.structs import replace
+
 from apifold.errors import Broken, Denied, Fault, MethodNotAllowed, NotFound, TooLarge
 from apifold.exchange import Exchange, Result
 from apifold.http import Request, Responding, Response, awaited
 from apifold.observe.events import Crashed, Observers, WouldRefuse
 from apifold.pipeline.endpoint import Api, Endpoint, Site
-from apifold.pipeline.versions import Versions
 
 SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 """Methods that change nothing (RFC 9110, 9.2.1)."""
@@ -35,9 +36,11 @@ def handle(site: Site, request: Request, observers: Observers) -> Responding:
         segments = request.segments
         api = exchange.api = find(site, segments)
         if api.versions is not None:
-            api = negotiate(exchange, api.versions)
+            api = negotiate(exchange, api, segments)
         endpoint, exchange.captured = match(api, request, segments)
         exchange.endpoint = endpoint
+        if endpoint.ending is not None:
+            endpoint.ending.admit(exchange)
         waiting = endpoint.gate.admit(exchange)
         if waiting is not None:
             return _later(site, exchange, observers, waiting)
@@ -65,8 +68,8 @@ async def _later(site: Site, exchange: Exchange, observers: Observers, waiting: 
 def _told(exchange: Exchange, response: Response, observers: Observers) -> Response:
     """The response, once everybody was told of it."""
     seconds = perf_counter() - exchange.began
-    if exchange.notice:
-        response.headers = (*response.headers, *exchange.notice)
+    if exchange.notice:  # another response, because a handler may answer with the same one again
+        response = replace(response, headers=(*response.headers, *exchange.notice))
     for tell in observers.answered:
         tell(exchange, response, seconds)
     return response
@@ -99,10 +102,11 @@ def takes_pieces(site: Site, request: Request) -> bool:
     if not site.streams:
         return False
     try:
+        exchange = Exchange(request)
         segments = request.segments
-        api = find(site, segments)
+        api = exchange.api = find(site, segments)
         if api.versions is not None:
-            api = api.versions.choose(request.headers)[0]
+            api = negotiate(exchange, api, segments)
         return match(api, request, segments)[0].streams
     except Fault:
         return False
@@ -120,20 +124,23 @@ def find(site: Site, segments: list[str]) -> Api:
     raise NotFound("Nothing is served at this path.")
 
 
-def negotiate(exchange: Exchange, versions: Versions[Api]) -> Api:
-    """The API at the version that the request asks for.
+def negotiate(exchange: Exchange, api: Api, segments: list[str]) -> Api:
+    """The API at the version that the request asks for; as it is for its documents and pages, which have none.
 
     Raises:
         Malformed: what it asks for is no version.
         NotAcceptable: there is no such version.
     """
-    headers = exchange.request.headers
+    request, versions = exchange.request, api.versions
+    if versions is None or api.guests.find(request.path, segments, request.method):
+        return api
     try:
-        exchange.api, exchange.version, exchange.notice = versions.choose(headers)
+        chosen, exchange.version, exchange.notice = versions.choose(request.headers)
     except Fault as fault:
-        exchange.notice = versions.told_of(headers, fault)
+        exchange.notice = versions.told_of(request.headers, fault)
         raise
-    return exchange.api  # type: ignore[no-any-return]  # an exchange is above the API in the house
+    exchange.api = chosen
+    return chosen
 
 
 def match(api: Api, request: Request, segments: list[str]) -> tuple[Endpoint, Sequence[str]]:

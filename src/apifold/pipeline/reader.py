@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apifold.bindings.names import argument_name
 from apifold.description import Description, Operation, Parameter
 from apifold.errors import Invalid, Problem, TooLarge, UnsupportedMedia
 from apifold.exchange import Exchange
@@ -17,6 +16,7 @@ from apifold.routing import PLACEHOLDER
 from apifold.schema.checker import MAX_PROBLEMS, Checker, Schemas
 from apifold.schema.coerce import MISSING, Coercer, Text, compile_coercer, compile_scalar
 from apifold.schema.members import Shaper, compile_shaper
+from apifold.schema.names import argument_name
 from apifold.settings import Mode, Unknown
 
 LISTED_BYTES = 16 * 1024

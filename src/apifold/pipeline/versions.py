@@ -48,7 +48,7 @@ class Versions(Generic[S]):
         known = self._known.get(asked)
         if known is None:
             version = self.negotiation.version(asked)
-            known = self.of(version), version, self.negotiation.told(version.text)
+            known = self.of(version), version, self.negotiation.told(str(version))
             if len(self._known) < MAX_KNOWN:
                 self._known[asked] = known
         return known
@@ -58,10 +58,6 @@ class Versions(Generic[S]):
         assert self.negotiation is not None
         asked = self.negotiation.asked(headers)
         return self.negotiation.told(asked) if isinstance(fault, NotAcceptable) else (self.negotiation.vary,)
-
-    def each(self, change: Callable[[S], S]) -> Versions[S]:
-        """The same with every state changed."""
-        return Versions(self.edges, tuple(map(change, self.states)), self.negotiation)
 
     def joined(self, other: Versions[S], join: Callable[[S, S], S]) -> Versions[S]:
         """Both together, each state joined with the other's at the same version."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -21,6 +21,10 @@ from apifold.versions.version import Version
 _PAGE = (("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", CONTENT_SECURITY_POLICY))
 
 
+MAX_VERSIONS = 200
+"""Versions of one document that are remembered."""
+
+
 @dataclass(slots=True)
 class Document:
     """One API's description as clients are shown it, each form written once.
@@ -31,6 +35,7 @@ class Document:
         status: gives its status at this moment.
         parts: gives what others add to it at this moment.
         versions: what has it at other versions, where clients may choose one.
+        version: at which it is shown, where one was chosen.
     """
 
     title: str
@@ -38,9 +43,11 @@ class Document:
     flavour: str
     data: dict[str, Any]
     status: Callable[[], str] = str
-    parts: Callable[[], tuple[dict[str, Any], ...]] = tuple
+    parts: Callable[[], tuple[Compiled, ...]] = tuple
     versions: Compiled | None = None
-    made: tuple[tuple[dict[str, Any], ...], bytes, bytes] = ((), b"", b"")
+    version: Version | None = None
+    at_versions: dict[Version, Document] = field(default_factory=dict)
+    made: tuple[tuple[Compiled, ...], bytes, bytes] = ((), b"", b"")
 
     @property
     def address(self) -> str:
@@ -59,29 +66,41 @@ class Document:
         if self.versions is None or limits is None:
             raise NotFound("Clients choose no version of this API.")
         try:
-            chosen = limits.most if version == LATEST else Version.parse(version)
+            chosen = limits.most if version.lower() == LATEST else Version.parse(version)
         except ValueError as error:
             raise NotFound(f"{error}.") from None
         if not limits.least <= chosen <= limits.most:
             raise NotFound(f"There are versions {limits.least} to {limits.most}.")
-        return Document(self.title, self.base, self.flavour, self.versions.at(chosen).written)
+        if len(self.at_versions) > MAX_VERSIONS:
+            self.at_versions.clear()
+        if chosen not in self.at_versions:
+            data = self.versions.at(chosen).written
+            document = Document(self.title, self.base, self.flavour, data, self.status, self.parts, None, chosen)
+            self.at_versions[chosen] = document
+        return self.at_versions[chosen]
 
     def as_json(self) -> bytes:
         parts, written, other = self._current()
         if not written:
-            written = msgspec.json.encode(_merged(self.data, parts))
+            written = msgspec.json.encode(self._merged(parts))
             self.made = (parts, written, other)
         return written
 
     def as_yaml(self) -> bytes:
         parts, other, written = self._current()
         if not written:
-            data = _merged(self.data, parts)
+            data = self._merged(parts)
             written = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120).encode()
             self.made = (parts, other, written)
         return written
 
-    def _current(self) -> tuple[tuple[dict[str, Any], ...], bytes, bytes]:
+    def _merged(self, parts: tuple[Compiled, ...]) -> dict[str, Any]:
+        """The document with its parts, at the version at which it is shown."""
+        return _merged(
+            self.data, [(one.at(self.version) if self.version else one.description).written for one in parts]
+        )
+
+    def _current(self) -> tuple[tuple[Compiled, ...], bytes, bytes]:
         """The parts as they are now, and what was written of them; changed in one step, for threads ask, too."""
         parts, made = self.parts(), self.made
         if len(parts) == len(made[0]) and all(new is old for new, old in zip(parts, made[0], strict=True)):
@@ -89,7 +108,7 @@ class Document:
         return (parts, b"", b"")
 
 
-def _merged(data: dict[str, Any], parts: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+def _merged(data: dict[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
     """A document with the paths and the schemas of others."""
     if not parts:
         return data

@@ -64,20 +64,19 @@ class Overview:
         """An API's status at this moment; the one that a deployment gives it may have to wait for a fact."""
         changes = self.settings.apis.get(one.api.name, ApiSettings())
         now = datetime.now(UTC)
-        if changes.status_after and changes.status and not self._holds(changes.status_after, one):
-            return one.description.extension.status or ""
-        return one.lifecycle.status_at(now) or ""
+        holds = not changes.status_after or self._holds(changes.status_after, one)
+        return one.lifecycle.status_at(now, holds=holds) or ""
 
     def unsucceeded(self, name: str) -> list[str]:
         """Operations of an API that name no successor, or one that is not served; by method and path."""
         return [title for one in self.loaded if name in (one.api.name, one.part_of) for title in self._unsucceeded(one)]
 
     def _unsucceeded(self, one: Loaded) -> Iterator[str]:
-        named = one.description.extension.successor
-        successor = next((other.api for other in self.loaded if other.api.name == named), None)
+        name = one.lifecycle.successor
+        there = [other.api for other in self.loaded if name and name in (other.api.name, other.part_of)]
         for operation in one.description.operations:
             wanted = operation.extension.successor
-            if not wanted or successor is None or successor.endpoint(wanted) is None:
+            if not wanted or not any(api.endpoint(wanted) for api in there):
                 yield f"{operation.method} {one.description.template_base}{operation.path}"
 
     def _holds(self, rule: StatusRule, one: Loaded) -> bool:
@@ -93,7 +92,7 @@ class Overview:
     def _state(self, one: Loaded) -> dict[str, Any]:
         lifecycle = one.lifecycle
         dates = {"deprecated": lifecycle.deprecated, "sunset": lifecycle.sunset}
-        successor = one.description.extension.successor
+        successor = lifecycle.successor
         return {
             "name": one.api.name,
             "title": one.description.title,

@@ -48,7 +48,7 @@ def compile_coercer(parameter: Parameter, resolve: Resolve) -> Coercer:
     scalar = compile_scalar(parameter, resolve)
     if scalar is not None:
         return _single(name, scalar)
-    if parameter.convention:
+    if parameter.convention and isinstance(resolve(parameter.schema), dict):
         return _pairs(name, parameter, resolve) if parameter.convention == "pairs" else _list(name, parameter, resolve)
     is_object = "object" in types_of(parameter.schema, resolve)
     return _object(name, parameter, resolve) if is_object else _array(name, parameter, resolve)
@@ -200,7 +200,7 @@ def _array(name: str, parameter: Parameter, resolve: Resolve) -> Coercer:
 
 
 def _list(name: str, parameter: Parameter, resolve: Resolve) -> Coercer:
-    """Values that are repeated, separated by commas, or both; none where only commas are."""
+    """Values that are repeated, separated by commas, or both; nothing between two commas is no value."""
     item = compile_text(resolve(parameter.schema).get("items", {}), resolve)
 
     def listed(fields: Fields) -> Any:

@@ -10,7 +10,7 @@ from apifold.server.hub import Answer
 MAX_AGE = "600"
 """Seconds that a browser may remember a preflight."""
 
-EXPOSED = "ETag, Link, Location, X-Request-Id, Retry-After, Deprecation, Sunset"
+EXPOSED = ("ETag", "Link", "Location", "X-Request-Id", "Retry-After", "Deprecation", "Sunset")
 
 
 class Cors:
@@ -39,7 +39,7 @@ class Cors:
             return Response(
                 response.status,
                 response.body,
-                (*response.headers, *allowed, ("Access-Control-Expose-Headers", EXPOSED)),
+                (*response.headers, *allowed, ("Access-Control-Expose-Headers", _exposed(response))),
             )
 
         return cors
@@ -60,3 +60,9 @@ class Cors:
             ("Access-Control-Max-Age", MAX_AGE),
         )
         return (*headers, ("Access-Control-Allow-Headers", asked)) if asked else headers
+
+
+def _exposed(response: Response) -> str:
+    """What pages may read: what is always there for them, and headers that answers vary by, as versions are told in."""
+    vary = {name.strip().lower() for key, value in response.headers if key == "Vary" for name in value.split(",")}
+    return ", ".join((*EXPOSED, *(name for name, _ in response.headers if name.lower() in vary)))

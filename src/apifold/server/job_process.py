@@ -9,9 +9,11 @@ import sys
 import threading
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
 from apifold.application import Application
 from apifold.errors import MissingExtra, SettingsError
+from apifold.jobs.duties import Duties
 
 log = logging.getLogger("apifold.jobs")
 
@@ -33,25 +35,33 @@ def do_jobs(application: Application, parent: int = 0) -> None:
         SettingsError: the application has no long work.
         MissingExtra: the part that does it is not installed.
     """
-    kinds = application.jobs
-    if not kinds:
+    kinds, duties = application.jobs, Duties(application.duties)
+    if not kinds and not application.duties:
         raise SettingsError("nothing that is named here has long work to do")
-    jobs = application.deployment.jobs()
-    from apifold.jobs.runner import Runner  # noqa: PLC0415  # brings DBOS, for those who use it
-
+    runner = _runner(application) if kinds else None
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(name, lambda *_: stop.set())
-    runner = Runner(jobs, kinds, application.deployment.directory())
     began = False
     while not stop.wait(LOOK_SECONDS) and parent in (0, os.getppid()):
         # The process that was here before may still be ending.
-        if not began and runner.start():
+        if not began and (runner is None or runner.start()):
             began = True
-            application.crew.tell_jobs(kinds)
+            application.crew.tell_jobs([*kinds, *application.duties])
+            duties.start()
     if began:
-        runner.stop()
+        duties.stop()
+        if runner:
+            runner.stop()
     application.close()
+
+
+def _runner(application: Application) -> Any:
+    """What does an application's jobs, an `apifold.jobs.runner.Runner`."""
+    jobs = application.deployment.jobs()
+    from apifold.jobs.runner import Runner  # noqa: PLC0415  # brings DBOS, for those who use it
+
+    return Runner(jobs, application.jobs, application.deployment.directory())
 
 
 class JobProcess:
@@ -65,7 +75,7 @@ class JobProcess:
     def __init__(self, application: Application, let_go: Callable[[], None]) -> None:
         self.application = application
         self.let_go = let_go
-        self.wanted = bool(application.jobs)
+        self.wanted = bool(application.jobs or application.duties)
         self._pid = 0
         self._began = 0.0
         self._pause = 0.0

@@ -42,8 +42,8 @@ def serve(settings: Settings, application: Application) -> None:
         application.deployment.jobs().close()
     application.access_log = logs.set_up(settings)
     listener = bind(settings.listen)
-    application.read_ahead()
     application.crew.gather()
+    application.read_ahead()
     if settings.rate_limit:
         application.limits = SharedLimits()
     owner = os.getpid()

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from apifold.exchange import Around, Exchange, Result
+from apifold.schema.names import argument_name
 from apifold.traits.trait import Surroundings, with_parameter
 
 _KEYS = ("name", "by")
@@ -42,7 +43,7 @@ class Group:
         )
 
     def around(self, surroundings: Surroundings) -> Around | None:
-        name = self.name.replace("-", "_")
+        name = argument_name(self.name)
 
         async def grouping(exchange: Exchange, proceed: Callable[[Exchange], Awaitable[Result]]) -> Result:
             exchange.arguments[name] = list(dict.fromkeys(exchange.arguments.get(name, ())))

@@ -83,4 +83,6 @@ def _scope(exchange: Exchange, key: str) -> str:
 
 
 def _fingerprint(exchange: Exchange) -> str:
-    return hashlib.sha256(exchange.request.query.encode() + b"\0" + exchange.request.body).hexdigest()
+    version = str(exchange.version or "")
+    parts = (version.encode(), exchange.request.query.encode(), exchange.request.body)
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -7,6 +7,7 @@ from typing import Any
 
 from apifold.exchange import Around, Exchange, Result
 from apifold.http import Response
+from apifold.schema.names import argument_name
 from apifold.traits.trait import Surroundings, with_parameter
 
 
@@ -36,7 +37,7 @@ class Select:
         )
 
     def around(self, surroundings: Surroundings) -> Around | None:
-        name = self.name.replace("-", "_")
+        name = argument_name(self.name)
 
         async def selecting(exchange: Exchange, proceed: Callable[[Exchange], Awaitable[Result]]) -> Result:
             wanted = exchange.arguments.pop(name, None)

@@ -16,6 +16,14 @@ RULES: dict[str, tuple[bool, str]] = {
     "api-added": (False, "an API is new"),
     "base-path-changed": (True, "the API is served elsewhere"),
     "versions-removed": (True, "versions that clients could ask for are gone"),
+    "versions-added": (False, "clients can ask for other versions, too"),
+    "version-default-changed": (True, "clients that do not choose a version get another one"),
+    "version-header-removed": (True, "versions can't be asked for by a header any more"),
+    "unknown-rejected": (True, "what is not described is refused"),
+    "unknown-taken": (False, "what is not described is no longer refused"),
+    "slash-strict": (True, "paths are no longer the same with a slash at their end"),
+    "slash-ignored": (False, "paths are the same with a slash at their end"),
+    "errors-changed": (True, "errors are told in another form"),
     "operation-removed": (True, "an operation is gone"),
     "operation-added": (False, "an operation is new"),
     "operation-renamed": (False, "an operationId is another one; only generated clients see it"),
@@ -88,6 +96,7 @@ class _Comparison:
         if self.old.template_base != self.new.template_base:
             text = f"the base path was {self.old.template_base or '/'}, is {self.new.template_base or '/'}"
             yield Change("base-path-changed", "", "/servers", text)
+        yield from self._manners()
         before = {_place(operation): operation for operation in self.old.operations}
         for operation in self.new.operations:
             earlier = before.pop(_place(operation), None)
@@ -98,6 +107,19 @@ class _Comparison:
                     yield Change(rule, operation.title, operation.pointer + pointer, text)
         for gone in before.values():
             yield Change("operation-removed", gone.title, gone.pointer, f"removed{_summary(gone)}")
+
+    def _manners(self) -> Iterator[Change]:
+        """What changed for all operations alike."""
+        was, now = self.old.extension, self.new.extension
+        if was.unknown != now.unknown and "reject" in (was.unknown, now.unknown):
+            rule = "unknown-rejected" if now.unknown == "reject" else "unknown-taken"
+            yield Change(rule, "", "/x-apifold/unknown", f"what is not described: was {was.unknown}, is {now.unknown}")
+        if was.trailing_slash != now.trailing_slash:
+            rule = "slash-strict" if now.trailing_slash == "strict" else "slash-ignored"
+            text = f"slashes at the end of paths: was {was.trailing_slash}, is {now.trailing_slash}"
+            yield Change(rule, "", "/x-apifold/trailing_slash", text)
+        if was.errors != now.errors:
+            yield Change("errors-changed", "", "/x-apifold/errors", "errors are told in another form")
 
 
 def _place(operation: Operation) -> tuple[str, str]:
@@ -132,17 +154,31 @@ class _Operations:
             yield "caller-needed", "", "was public, and now needs a caller"
         elif after.extension.public and not before.extension.public:
             yield "caller-not-needed", "", "is public now"
-        if before.security != after.security:
+        if self._lost_ways():
             yield "security-changed", "/security", "callers show who they are in another way"
         yield from self._parameters()
         yield from self._body(before.body, after.body)
         yield from self._answers()
 
+    def _lost_ways(self) -> bool:
+        """Whether callers could show who they are in a way that they can't any more."""
+        ways = [
+            None if operation.security is None else [_ways(one, schemes) for one in operation.security]
+            for operation, schemes in (
+                (self.before, self.old.security_schemes),
+                (self.after, self.new.security_schemes),
+            )
+        ]
+        was, now = ways
+        if not now:  # by any way, or by none
+            return False
+        return was is None or not was or any(one not in now for one in was)
+
     def _parameters(self) -> Found:
         renamed = dict(zip(PLACEHOLDER.findall(self.before.path), PLACEHOLDER.findall(self.after.path), strict=True))
         before = {_key(one, renamed): one for one in self.before.parameters}
         for one in self.after.parameters:
-            earlier = before.pop((one.where, one.name), None)
+            earlier = before.pop(_key(one, {}), None)
             at, what = f"/parameters/{escape(one.name)}", f"{one.where} parameter `{one.name}`"
             if earlier is None:
                 rule = "required-parameter-added" if one.required else "parameter-added"
@@ -185,7 +221,7 @@ class _Operations:
                 yield "response-added", f"/responses/{status}", f"added the status {status}"
             else:
                 yield from self._answer(status, before, after)
-        for status in self.before.answers.keys() - self.after.answers.keys():
+        for status in sorted(self.before.answers.keys() - self.after.answers.keys()):
             rule = "success-removed" if status[:1] in ("2", "3") else "failure-removed"
             yield rule, f"/responses/{status}", f"removed the status {status}"
 
@@ -203,7 +239,7 @@ class _Operations:
 
     def _content(self, side: Side, before: Mapping[str, Any], after: Mapping[str, Any], at: str, what: str) -> Found:
         taken = "taken" if side == "request" else "given"
-        for media in before.keys() - after.keys():
+        for media in sorted(before.keys() - after.keys()):
             yield f"{side}-media-removed", f"{at}/content", f"{what} is no longer {taken} as {media}"
         for media, described in after.items():
             if media not in before:
@@ -224,11 +260,17 @@ def _sentence(what: str, change: SchemaChange) -> str:
 
 def _key(parameter: Parameter, renamed: Mapping[str, str]) -> tuple[str, str]:
     name = renamed.get(parameter.name, parameter.name) if parameter.where == "path" else parameter.name
-    return parameter.where, name
+    return parameter.where, name.lower() if parameter.where == "header" else name
 
 
-def _style(parameter: Parameter) -> tuple[str, bool, str]:
-    return parameter.style, parameter.explode, parameter.media
+def _style(parameter: Parameter) -> tuple[str, bool, str, str]:
+    return parameter.style, parameter.explode, parameter.media, parameter.convention
+
+
+def _ways(requirement: Mapping[str, list[str]], schemes: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """What a security requirement asks for, whatever its schemes are called."""
+    said = ("type", "in", "name", "scheme")
+    return [(*(schemes.get(name, {}).get(key) for key in said), sorted(scopes)) for name, scopes in requirement.items()]
 
 
 def _lower(headers: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,16 +47,14 @@ SCHEMA_RULES: dict[str, tuple[bool, str]] = {
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains")
 _FORMS = ("pattern", "format", "multipleOf", "uniqueItems", "contentEncoding", "contentMediaType")
-_WHOLE = (
-    "not",
-    "if",
-    "then",
-    "else",
-    "dependentSchemas",
-    "dependentRequired",
-    "patternProperties",
-    "propertyNames",
-) + ("contains", "prefixItems", "unevaluatedProperties", "unevaluatedItems")
+_INSIDE = ("items", "additionalProperties", "propertyNames")
+"""Keywords whose value is a schema that becomes narrower and wider as the whole does."""
+_WHOLE = ("not", "if", "then", "else", "dependentSchemas", "dependentRequired", "contains") + (
+    "unevaluatedProperties",
+    "unevaluatedItems",
+)
+_WORDS = frozenset(("title", "description", "example", "examples", "$comment", "deprecated", "externalDocs", "xml"))
+"""Keywords that mean nothing to a value."""
 _HIDDEN = {"request": "readOnly", "response": "writeOnly"}
 _ALL_TYPES = frozenset(("null", "boolean", "integer", "number", "string", "array", "object"))
 _HOPS = 16
@@ -106,12 +104,29 @@ class Schemas:
             yield SchemaChange("request-default-changed", pointer, member, text)
         yield from self._properties(was, now, pointer, member)
         yield from self._alternatives(was, now, pointer, member)
-        if "items" in was and "items" in now:
-            yield from self.compare(was["items"], now["items"], f"{pointer}/items", f"{member}[]")
+        yield from self._inside(was, now, pointer, member)
+
+    def _inside(self, was: Any, now: Any, pointer: str, member: str) -> Iterator[SchemaChange]:
+        """What changed of items, and of members that have no name."""
+        for key in _INSIDE:
+            before, after = was.get(key, True), now.get(key, True)
+            if False not in (before, after) and not (before is True and after is True):
+                called = f"{member}[]" if key == "items" else f"{member}.*" if member else "*"
+                yield from self.compare(before, after, f"{pointer}/{key}", called)
+        for key in ("patternProperties", "prefixItems"):
+            old, new = _numbered(was.get(key)), _numbered(now.get(key))
+            for name in sorted(old.keys() | new.keys(), key=str):
+                at, called = f"{pointer}/{key}/{escape(str(name))}", f"{member}[{name}]"
+                yield from self.compare(old.get(name, True), new.get(name, True), at, called)
 
     def _properties(self, was: Any, now: Any, pointer: str, member: str) -> Iterator[SchemaChange]:
         before, after = self._visible(was, self.old), self._visible(now, self.new)
         needed_before, needed = set(was.get("required") or ()), set(now.get("required") or ())
+        for name in sorted((needed ^ needed_before) - before.keys() - after.keys()):
+            rule = f"{self.side}-property-{'required' if name in needed else 'optional'}"
+            called = f"{member}.{name}" if member else name
+            words = "must be there now" if name in needed else "need not be there any more"
+            yield SchemaChange(rule, f"{pointer}/required", called, words)
         for name, schema in after.items():
             at, called = f"{pointer}/properties/{escape(name)}", f"{member}.{name}" if member else name
             must = name in needed
@@ -233,6 +248,8 @@ def _bounds(was: Any, now: Any) -> Aspects:
     for keys, sign in ((_LOWER, 1), (_UPPER, -1)):
         for key in keys:
             before, after = was.get(key), now.get(key)
+            if key.startswith("min") and key != "minimum":  # a length of 0 is no bound
+                before, after = before or None, after or None
             if before == after:
                 continue
             text = f"`{key}` was {_shown(before)}, is {_shown(after)}"
@@ -254,18 +271,26 @@ def _forms(was: Any, now: Any) -> Aspects:
 
 def _rest(was: Any, now: Any) -> Aspects:
     before, after = was.get("additionalProperties", True), now.get("additionalProperties", True)
-    if before != after:
-        narrower = after is False or before is True
-        wider = before is False or after is True
-        if narrower:
-            yield "members-narrowed", "takes fewer members that are not described"
-        if wider:
-            yield "members-widened", "takes more members that are not described"
-        if not narrower and not wider:
-            yield "restructured", "what members that are not described may be was rewritten"
+    if (before is False) != (after is False):
+        more = before is False
+        yield (
+            ("members-widened" if more else "members-narrowed"),
+            (f"takes {'' if more else 'no '}members that are not described"),
+        )
     for key in _WHOLE:
-        if was.get(key) != now.get(key):
+        if _bare(was.get(key)) != _bare(now.get(key)):
             yield "restructured", f"its `{key}` was rewritten"
+
+
+def _bare(node: Any) -> Any:
+    """A schema without what is only for people."""
+    if isinstance(node, dict):
+        return {key: _bare(value) for key, value in node.items() if key not in _WORDS and not key.startswith("x-")}
+    return [_bare(child) for child in node] if isinstance(node, list) else node
+
+
+def _numbered(schemas: Any) -> dict[Any, Any]:
+    return dict(enumerate(schemas)) if isinstance(schemas, list) else schemas or {}
 
 
 def _reference(schema: Any) -> str:
@@ -279,20 +304,42 @@ def _flat(schema: Any, named: dict[str, Any], depth: int = 0) -> dict[str, Any]:
     if not isinstance(schema, dict) or depth > _HOPS:
         return {}
     flat = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
-    parts = [{"$ref": schema["$ref"]}] if "$ref" in schema else []
-    for part in [_target(one, named) for one in parts] + list(schema.get("allOf") or ()):
+    parts = [_target(schema["$ref"], named)] if "$ref" in schema else []
+    for part in [*parts, *(schema.get("allOf") or ())]:
         for key, value in _flat(part, named, depth + 1).items():
-            if key == "properties":
-                flat[key] = {**value, **(flat.get(key) or {})}
-            elif key == "required":
-                flat[key] = sorted({*value, *(flat.get(key) or ())})
-            else:
-                flat.setdefault(key, value)
+            flat[key] = _both(key, flat[key], value) if key in flat else value
     return flat
 
 
-def _target(reference: dict[str, Any], named: dict[str, Any]) -> Any:
-    return named.get(unescape(str(reference["$ref"]).rpartition("/")[2]), {})
+def _both(key: str, one: Any, other: Any) -> Any:
+    """What a keyword says where it is said twice."""
+    if one == other or key in _WORDS:
+        return one
+    if key == "properties":
+        shared = {name: {"allOf": [one[name], other[name]]} for name in one.keys() & other.keys()}
+        return {**one, **other, **shared}
+    if key == "required":
+        return sorted({*one, *other})
+    if key == "enum":
+        return [value for value in one if value in other]
+    if key == "type":
+        return sorted(_type_set({"type": one}) & _type_set({"type": other}))
+    if key in _LOWER:
+        return max(one, other)
+    if key in _UPPER:
+        return min(one, other)
+    if key in _INSIDE and False not in (one, other):
+        return {"allOf": [one, other]}
+    return one if key in _INSIDE and one is False else other if key in _INSIDE else [one, other]
+
+
+def _target(reference: str, named: dict[str, Any]) -> Any:
+    """What a reference leads to, in a named schema or inside of one."""
+    parts = [unescape(part) for part in reference.split("/")[3:]]
+    node: Any = named
+    for part in parts:
+        node = node.get(part) if isinstance(node, dict) else None
+    return {} if node is None else node
 
 
 def _shown(value: Any) -> str:

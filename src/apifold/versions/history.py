@@ -13,11 +13,12 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from apifold.description import Description, with_operations
+from apifold.description import Description, Operation
 from apifold.description.lint import lint
-from apifold.description.walk import resolve_pointer
+from apifold.description.operations import read_operations
+from apifold.description.walk import resolve_pointer, root_schemas, subschemas
 from apifold.errors import DescriptionError, DescriptionErrors
-from apifold.marked import escape
+from apifold.marked import escape, unescape
 from apifold.versions.marks import Mark, Span, marks, without
 from apifold.versions.version import Version
 
@@ -30,6 +31,19 @@ class Limits:
     most: Version
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Something that is there in some stretches only, from the first to the last of them."""
+
+    pointer: str
+    first: int
+    last: int
+    can_go: bool
+
+    def misses(self, stretch: int) -> bool:
+        return not self.first <= stretch <= self.last
+
+
 class History:
     """A description over time.
 
@@ -37,38 +51,24 @@ class History:
         description: with everything in it that was or will be there.
 
     Raises:
-        DescriptionErrors: its marks make no sense.
+        DescriptionErrors: its marks make no sense, or a state of it is no description.
     """
 
     def __init__(self, description: Description) -> None:
         self.whole = description
         self.limits = _limits(description)
         self.errors: list[DescriptionError] = []
-        self._reached: dict[str, tuple[str, ...]] = {}
-        self._missing: dict[int, frozenset[str]] = {}
-        found = list(marks(description.document)) if description.has_marks else []
+        found = list(marks(description.document)) if description.may_vary else []
         self.edges = tuple(sorted({edge for mark in found for edge in self._edges(mark)}))
-        self._marks = [] if self.errors else [(mark.pointer, *self._stretches(mark)) for mark in found]
-        self._check(found)
-        if self.errors:
-            raise DescriptionErrors(self.errors)
-
-    @cached_property
-    def written_marks(self) -> list[tuple[str, int, int]]:
-        """The marks of what clients are shown, which may be of an older form, each with its stretches."""
-        if not self._marks or self.whole.written is self.whole.document:
-            return self._marks
-        return [(mark.pointer, *self._stretches(mark)) for mark in marks(self.whole.written)]
-
-    @property
-    def newest(self) -> int:
-        """The stretch of the newest version that clients may have: by the limits, else the document's own."""
-        return self.stretch(self.limits.most if self.limits else self.own)
-
-    @cached_property
-    def served(self) -> Description:
-        """The description at its newest stretch."""
-        return self._projected(self.newest)
+        self._refuse_if_wrong()
+        self._placed = [self._place(mark) for mark in found]
+        self._states: dict[tuple[str, int], frozenset[str]] = {}
+        self._near: dict[str, list[_Placed]] = {}
+        self._operations: dict[tuple[str, frozenset[str]], tuple[Operation, ...]] = {}
+        self._projections: dict[int, Description] = {}
+        if description.may_vary:
+            self._check()
+            self._refuse_if_wrong()
 
     @property
     def own(self) -> Version:
@@ -78,132 +78,182 @@ class History:
         except ValueError:
             return self.edges[-1] if self.edges else Version.parse("0")
 
+    @property
+    def newest(self) -> Version:
+        """The newest version that clients may have: by the limits, else the document's own."""
+        return self.limits.most if self.limits else self.own
+
+    @cached_property
+    def served(self) -> Description:
+        """The description at its newest version."""
+        return self.projected(self.stretch(self.newest))
+
     def at(self, version: Version) -> Description:
         """The description at a version, which it then gives itself."""
-        found = self._projected(self.stretch(version))
-        shown = {**found.written, "info": {**found.written["info"], "version": version.text}}
-        return replace(found, version=version.text, written=shown)
+        found = self.projected(self.stretch(version))
+        written, document = (_numbered(one, version) for one in (found.written, found.document))
+        return replace(found, version=str(version), written=written, document=document)
 
     def stretch(self, version: Version) -> int:
         """The number of the stretch that a version belongs to; 0 is the oldest."""
         return bisect_right(self.edges, version)
 
-    def stretches(self) -> Iterator[tuple[int, Description]]:
-        """The stretches that clients may choose, the newest first; without limits, all of them."""
-        first, last = 0, len(self.edges)
+    def stretches(self) -> range:
+        """The numbers of the stretches that clients may choose, the oldest first; without limits, of all."""
         if self.limits:
-            first, last = self.stretch(self.limits.least), self.stretch(self.limits.most)
-        for number in range(last, first - 1, -1):
-            yield number, self._projected(number)
+            return range(self.stretch(self.limits.least), self.stretch(self.limits.most) + 1)
+        return range(len(self.edges) + 1)
+
+    def projected(self, stretch: int) -> Description:
+        """The description in a stretch."""
+        if not self._placed:
+            return self.whole
+        found = self._projections.get(stretch)
+        if found is None:
+            found = self._projections[stretch] = self._project(stretch)
+        return found
 
     def state(self, path: str, stretch: int) -> frozenset[str]:
         """What tells one state of a path from another: pointers of what it, or a component that it refers to, misses in
         a stretch."""
-        missing = self.missing(stretch)
-        if not missing:
-            return missing
-        reach = self._reach(path)
-        return frozenset(pointer for pointer in missing if _is_below(pointer, reach))
-
-    def missing(self, stretch: int) -> frozenset[str]:
-        """Pointers of what is not there in a stretch."""
-        if stretch not in self._missing:
-            gone = (pointer for pointer, first, last in self._marks if not first <= stretch <= last)
-            self._missing[stretch] = frozenset(gone)
-        return self._missing[stretch]
+        if not self._placed:
+            return frozenset()
+        key = (path, stretch)
+        if key not in self._states:
+            if path not in self._near:
+                reach = _reach(self.whole.document, path)
+                self._near[path] = [one for one in self._placed if _root(one.pointer) in reach]
+            self._states[key] = frozenset(one.pointer for one in self._near[path] if one.misses(stretch))
+        return self._states[key]
 
     def steps(self) -> Iterator[tuple[Version, Description, Description]]:
         """Each version in which something changed, up to the newest, with what was before and what is since; the newest
         first."""
-        for number in range(self.newest, 0, -1):
-            yield self.edges[number - 1], self._projected(number - 1), self._projected(number)
+        for number in range(self.stretch(self.newest), 0, -1):
+            yield self.edges[number - 1], self.projected(number - 1), self.projected(number)
 
-    def _reach(self, path: str) -> tuple[str, ...]:
-        """Pointers of a path and of every component that it refers to."""
-        if path not in self._reached:
-            at = f"/paths/{escape(path)}"
-            found = {at: None}
-            open_ = [self.whole.document["paths"][path]]
-            while open_:
-                for target in _references(open_.pop()):
-                    if target not in found:
-                        found[target] = None
-                        open_.append(_at(self.whole.document, target))
-            self._reached[path] = tuple(found)
-        return self._reached[path]
+    @cached_property
+    def _written(self) -> list[_Placed]:
+        """The marks of what clients are shown, which may be of an older form."""
+        if self.whole.written is self.whole.document:
+            return self._placed
+        return [self._place(mark) for mark in marks(self.whole.written)]
 
-    def _projected(self, stretch: int) -> Description:
-        if not self._marks:
-            return self.whole
-        document = without(self.whole.document, self.missing(stretch))
-        gone = [pointer for pointer, first, last in self.written_marks if not first <= stretch <= last]
-        return with_operations(self.whole, document, without(self.whole.written, gone))
+    def _project(self, stretch: int) -> Description:
+        document = without(self.whole.document, [one.pointer for one in self._placed if one.misses(stretch)])
+        written = without(self.whole.written, [one.pointer for one in self._written if one.misses(stretch)])
+        operations: list[Operation] = []
+        for path, item in (document.get("paths") or {}).items():
+            key = (path, self.state(path, stretch))
+            if key not in self._operations:
+                self._operations[key] = read_operations({**document, "paths": {path: item}})
+            operations += self._operations[key]
+        return replace(self.whole, document=document, written=written, operations=tuple(operations))
 
     def _edges(self, mark: Mark) -> Iterator[Version]:
-        for span in mark.spans:
-            since, until = self._parsed(mark, span)
-            if since is not None:
-                yield since
-            if until is not None:
-                yield until.next()
-            if since is not None and until is not None and until < since:
-                self._refuse(mark, f"it goes (until {until}) before it comes (since {since})", "turn them round")
-
-    def _parsed(self, mark: Mark, span: Span) -> tuple[Version | None, Version | None]:
-        try:
-            return tuple(Version.parse(text) if text else None for text in span)  # type: ignore[return-value]  # a pair
-        except ValueError as error:
-            self._refuse(mark, str(error))
-            return None, None
-
-    def _stretches(self, mark: Mark) -> tuple[int, int]:
-        """The first and the last stretch in which something is there."""
-        first, last = 0, len(self.edges)
         for since, until in mark.spans:
-            first = max(first, self.stretch(Version.parse(since)) if since else 0)
-            last = min(last, self.stretch(Version.parse(until)) if until else last)
-        return first, last
-
-    def _check(self, found: list[Mark]) -> None:
-        places = self.whole.places
-        for mark in found:
-            if not mark.can_go:
+            try:
+                first, after = Version.parse(since) if since else None, Version.parse(until).next() if until else None
+            except ValueError as error:
+                self._refuse(mark.pointer, str(error))
+                continue
+            if first is not None:
+                yield first
+            if after is not None:
+                yield after
+            if first is not None and after is not None and after <= first:
                 self._refuse(
-                    mark,
+                    mark.pointer, f"it goes (until {until}) before it comes (since {since})", "turn them round"
+                )
+
+    def _place(self, mark: Mark) -> _Placed:
+        def first(span: Span) -> int:
+            return self.stretch(Version.parse(span[0])) if span[0] else 0
+
+        def last(span: Span) -> int:
+            return self.stretch(Version.parse(span[1]).next()) - 1 if span[1] else len(self.edges)
+
+        return _Placed(mark.pointer, max(map(first, mark.spans)), min(map(last, mark.spans)), mark.can_go)
+
+    def _check(self) -> None:
+        """Find what would be no description in some stretch."""
+        for one in self._placed:
+            if not one.can_go and not self._goes_with_another(one):
+                self._refuse(
+                    one.pointer,
                     "this is not in every version, yet it can't be left out where it stands",
                     "put `since` and `until` on the property, the parameter, the response or the operation around it",
                 )
-        if self.errors or not found:
+        if self.errors:
             return
-        for number, description in self.stretches():
-            document = description.document
-            self.errors += lint(document, places)
-            for pointer in self._emptied(number, document):
-                message = f"nothing of this is left at {self._called(number)}"
-                self.errors.append(places.error(pointer, message, "let one of them be in every version"))
+        for number in self.stretches():
+            document = self.projected(number).document
+            self.errors += lint(document, self.whole.places)
+            if self._placed:
+                self._check_state(number, document)
         self.errors = list(dict.fromkeys(self.errors))
+
+    def _check_state(self, number: int, document: dict[str, Any]) -> None:
+        for pointer in self._emptied(number, document):
+            message = f"nothing of this is left at {self._called(number)}"
+            self._refuse(pointer, message, "let one of them be in every version")
+        if not any("/properties/" in one.pointer and one.misses(number) for one in self._placed):
+            return
+        for pointer, name in _unmet(document, self.whole.document):
+            message = f"`{name}` is required at {self._called(number)}, where it is not there"
+            self._refuse(pointer, message, "say `required` where the member is, or mark what requires it as well")
+
+    def _goes_with_another(self, one: _Placed) -> bool:
+        """Whether something around it is never there without it."""
+        around = (other for other in self._placed if other.can_go and one.pointer.startswith(f"{other.pointer}/"))
+        return any(other.first >= one.first and other.last <= one.last for other in around)
 
     def _emptied(self, stretch: int, document: dict[str, Any]) -> Iterator[str]:
         """Lists and mappings that lost all they had, and must not be empty."""
-        around = {pointer.rpartition("/")[0] for pointer in self.missing(stretch)}
+        around = {one.pointer.rpartition("/")[0] for one in self._placed if one.misses(stretch)}
         for pointer in sorted(around):
-            if pointer.rpartition("/")[2] not in ("responses", "anyOf", "oneOf"):
-                continue
-            if _at(document, pointer) in ({}, []):
+            last = pointer.rpartition("/")[2]
+            must = last in ("anyOf", "oneOf") or (last == "responses" and pointer.startswith("/paths/"))
+            if must and _at(document, pointer) in ({}, []):
                 yield pointer
 
     def _called(self, stretch: int) -> str:
         """A stretch, for people."""
-        if not stretch:
-            return f"versions before {self.edges[0]}"
-        return f"version {self.edges[stretch - 1]}"
+        return f"version {self.edges[stretch - 1]}" if stretch else f"versions before {self.edges[0]}"
 
-    def _refuse(self, mark: Mark, message: str, remedy: str = "") -> None:
-        self.errors.append(self.whole.places.error(mark.pointer, message, remedy))
+    def _refuse(self, pointer: str, message: str, remedy: str = "") -> None:
+        self.errors.append(self.whole.places.error(pointer, message, remedy))
+
+    def _refuse_if_wrong(self) -> None:
+        if self.errors:
+            raise DescriptionErrors(self.errors)
+
+
+def _numbered(document: dict[str, Any], version: Version) -> dict[str, Any]:
+    return {**document, "info": {**document["info"], "version": str(version)}}
+
+
+def _root(pointer: str) -> str:
+    """The path or the component that a pointer lies in."""
+    parts = pointer.split("/")
+    return "/".join(parts[:3] if parts[1] == "paths" else parts[:4])
+
+
+def _reach(document: dict[str, Any], path: str) -> set[str]:
+    """Pointers of a path and of every component that it refers to."""
+    at = f"/paths/{escape(path)}"
+    found, open_ = {at}, [_at(document, at)]
+    while open_:
+        for pointer in _references(open_.pop()):
+            root = _root(pointer)
+            if root not in found:
+                found.add(root)
+                open_.append(_at(document, root))
+    return found
 
 
 def _references(node: Any) -> Iterator[str]:
-    """Pointers of the components that something refers to."""
+    """Pointers that something refers to."""
     stack = [node]
     while stack:
         node = stack.pop()
@@ -223,8 +273,46 @@ def _at(document: dict[str, Any], pointer: str) -> Any:
         return None
 
 
-def _is_below(pointer: str, roots: tuple[str, ...]) -> bool:
-    return any(pointer == root or pointer.startswith(f"{root}/") for root in roots)
+def _unmet(document: dict[str, Any], whole: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a schema requires that was described in the whole document, and is not in this state of it."""
+    named, all_named = ((one.get("components") or {}).get("schemas") or {} for one in (document, whole))
+    for root, schema in root_schemas(document):
+        for pointer, node in subschemas(schema, root):
+            required = node.get("required")
+            if not isinstance(required, list) or not node.keys() & {"allOf", "anyOf", "oneOf", "$ref", "properties"}:
+                continue
+            missing = [name for name in required if name not in _members(node, named)]
+            before = _at(whole, pointer) if missing else None
+            yield from ((f"{pointer}/required", name) for name in missing if name in _members(before, all_named))
+    yield from _unmet_parts(document, whole)
+
+
+def _unmet_parts(document: dict[str, Any], whole: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The same of what the parts of a composition require of each other."""
+    named, all_named = ((one.get("components") or {}).get("schemas") or {} for one in (document, whole))
+    for root, schema in root_schemas(document):
+        for pointer, node in subschemas(schema, root):
+            parts = node.get("allOf")
+            if not isinstance(parts, list):
+                continue
+            wanted = {name for part in parts if isinstance(part, dict) for name in part.get("required") or ()}
+            missing = wanted - _members(node, named)
+            before = _at(whole, pointer) if missing else None
+            yield from ((f"{pointer}/allOf", name) for name in sorted(missing & _members(before, all_named)))
+
+
+def _members(schema: Any, named: dict[str, Any], seen: frozenset[str] = frozenset()) -> set[str]:
+    """The names of the members that a schema, or a part that it is composed of, describes."""
+    if not isinstance(schema, dict):
+        return set()
+    found = set(schema.get("properties") or ())
+    target = str(schema.get("$ref", ""))
+    if target and target not in seen:
+        found |= _members(named.get(unescape(target.rpartition("/")[2])), named, seen | {target})
+    for key in ("allOf", "anyOf", "oneOf"):
+        for part in schema.get(key) or ():
+            found |= _members(part, named, seen)
+    return found
 
 
 def _limits(description: Description) -> Limits | None:

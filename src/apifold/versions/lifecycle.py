@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 from apifold.description.extension import DocumentExtension, OperationExtension
 from apifold.errors import Gone, Unavailable
 from apifold.http.response import Headers
-from apifold.settings import ApiSettings, Brownout, Status
+from apifold.settings import ApiSettings, Brownout, Status, moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Lifecycle:
 
     Attributes:
         status: what the deployment, else the description, says; see `status_at`.
+        own: what the description says.
         deprecated: since, or from when on, it is not to be used by new clients (RFC 9745).
         sunset: from when on it is no longer there (RFC 8594).
         successor: name of the API that takes its place.
@@ -50,6 +51,7 @@ class Lifecycle:
     """
 
     status: Status | None = None
+    own: Status | None = None
     deprecated: datetime | None = None
     sunset: datetime | None = None
     successor: str = ""
@@ -64,10 +66,13 @@ class Lifecycle:
         Raises:
             ValueError: a date makes no sense; the text says which.
         """
+        deprecated = moment("deprecated", changes.deprecated or said.deprecated)
+        sunset = moment("sunset", changes.sunset or said.sunset)
         return cls(
             status=changes.status or said.status,
-            deprecated=moment("deprecated", changes.deprecated or said.deprecated),
-            sunset=moment("sunset", changes.sunset or said.sunset),
+            own=said.status,
+            deprecated=deprecated,
+            sunset=_after(deprecated, sunset),
             successor=said.successor,
             notice=said.notice,
             brownouts=tuple(map(_window, changes.brownouts or said.brownouts)),
@@ -75,12 +80,9 @@ class Lifecycle:
 
     def of_operation(self, said: OperationExtension) -> Lifecycle:
         """The life of one of its operations. Raises as `of_api` does."""
-        return replace(
-            self,
-            deprecated=moment("deprecated", said.deprecated) or self.deprecated,
-            sunset=moment("sunset", said.sunset) or self.sunset,
-            operation=said.successor,
-        )
+        deprecated = _earlier(moment("deprecated", said.deprecated), self.deprecated)
+        sunset = _after(deprecated, _earlier(moment("sunset", said.sunset), self.sunset))
+        return replace(self, deprecated=deprecated, sunset=sunset, operation=said.successor)
 
     @property
     def says_something(self) -> bool:
@@ -88,13 +90,18 @@ class Lifecycle:
         ends = self.deprecated is not None or self.sunset is not None or bool(self.brownouts)
         return ends or self.status in ("DEPRECATED", "RETIRED")
 
-    def status_at(self, now: datetime) -> Status | None:
-        """The status at a moment: a date that has come moves it."""
-        if self.status == "RETIRED" or (self.sunset is not None and self.sunset <= now):
+    def status_at(self, now: datetime, *, holds: bool = True) -> Status | None:
+        """The status at a moment: a date that has come moves it.
+
+        Args:
+            holds: whether what the deployment's status waits for is so; until then it is the description's own.
+        """
+        status = self.status if holds else self.own
+        if status == "RETIRED" or (self.sunset is not None and self.sunset <= now):
             return "RETIRED"
-        if self.deprecated is not None and self.deprecated <= now and self.status != "EXPERIMENTAL":
+        if self.deprecated is not None and self.deprecated <= now and status != "EXPERIMENTAL":
             return "DEPRECATED"
-        return self.status
+        return status
 
     def admit(self, now: datetime) -> None:
         """Nothing, while it is there.
@@ -117,43 +124,46 @@ class Lifecycle:
     def _instead(self) -> str:
         return f" Use {self.successor} instead." if self.successor else ""
 
-    def headers(self, successor: str, notice: str) -> Headers:
-        """What answers tell about it.
-
-        Args:
-            successor: address of what takes its place; "" for none.
-            notice: address of a page about its end; "" for none.
-        """
-        links = [f'<{successor}>; rel="successor-version"'] if successor else []  # RFC 5829, 3
+    def dates(self) -> Headers:
+        """What answers tell about when it ends."""
         found: list[tuple[str, str]] = []
         if self.deprecated is not None:
             found.append(("Deprecation", f"@{int(self.deprecated.timestamp())}"))  # RFC 9745, 2.1
-            links += [f'<{notice}>; rel="deprecation"; type="text/html"'] if notice else []
         if self.sunset is not None:
             found.append(("Sunset", format_datetime(self.sunset, usegmt=True)))  # RFC 8594, 3
-            links += [f'<{notice}>; rel="sunset"; type="text/html"'] if notice else []
-        return (*found, ("Link", ", ".join(links))) if links else tuple(found)
+        return tuple(found)
+
+    def links(self, successor: str, notice: str) -> Headers:
+        """Where answers say that one can go from there.
+
+        Args:
+            successor: address of what takes its place; "" for none.
+            notice: address of a page about its end.
+        """
+        links = [f'<{successor}>; rel="successor-version"'] if successor else []  # RFC 5829, 3
+        links += [f'<{notice}>; rel="deprecation"; type="text/html"'] if self.deprecated else []
+        links += [f'<{notice}>; rel="sunset"; type="text/html"'] if self.sunset else []
+        return (("Link", ", ".join(links)),) if links else ()
 
 
-def moment(name: str, text: str) -> datetime | None:
-    """The moment that a text names, `2027-01-31` or `2027-01-31T12:00:00Z`, in UTC; None for an empty one.
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min(one, other) if one and other else one or other
 
-    Raises:
-        ValueError: it names none.
-    """
-    if not text:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"`{name}: {text}` is no date; write it like 2027-01-31 or 2027-01-31T12:00:00Z") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+def _after(deprecated: datetime | None, sunset: datetime | None) -> datetime | None:
+    """The sunset. Raises ValueError where it comes before the deprecation, as it must not (RFC 9745, 4)."""
+    if deprecated and sunset and sunset < deprecated:
+        raise ValueError(f"`sunset` ({_day(sunset)}) comes before `deprecated` ({_day(deprecated)})")
+    return sunset
 
 
 def _window(said: Brownout) -> Window:
     begin = moment("begin", said.begin)
-    every = timedelta(hours=said.every_hours) if said.every_hours else None
-    length = timedelta(minutes=said.minutes)
+    try:
+        every = timedelta(hours=said.every_hours) if said.every_hours else None
+        length = timedelta(minutes=said.minutes)
+    except (OverflowError, ValueError):
+        raise ValueError("a brown-out is too long") from None
     if begin is None or length <= timedelta(0) or (every is not None and every <= length):
         raise ValueError("a brown-out needs `begin` and `minutes`, and comes again after more than its own length")
     return Window(begin, length, every)

@@ -64,6 +64,12 @@ def marks(document: dict[str, Any]) -> Iterator[Mark]:
         spans = tuple(_spans(document, node)) if pointer else ()
         if spans:
             yield Mark(pointer, spans, _can_go(key, is_name))
+        elif key == "allOf" and is_name and isinstance(node.get("then"), dict):
+            # An alternative that a discriminator chooses is a condition, which goes as a whole.
+            spans = tuple(_spans(document, node["then"]))
+            if spans:
+                yield Mark(pointer, spans, True)
+                continue
         holds_names = not is_name and key in _NAMES
         for name, child in node.items():
             if isinstance(child, dict | list) and (holds_names or (name not in LITERAL and not name.startswith("x-"))):
@@ -107,9 +113,37 @@ def _pruned(node: Any, gone: _Gone) -> Any:
         copy["required"] = [name for name in copy["required"] if name not in lost]
         if not copy["required"]:
             del copy["required"]
-    if copy.get("allOf") == [] and "allOf" in gone:
-        del copy["allOf"]
+    if lost and isinstance(copy.get("dependentRequired"), dict):
+        copy["dependentRequired"] = {
+            name: [one for one in names if one not in lost]
+            for name, names in copy["dependentRequired"].items()
+            if name not in lost
+        }
+    if "allOf" in gone:
+        _prune_choices(copy, [one for index, one in enumerate(node["allOf"]) if _is_gone(gone["allOf"], str(index))])
     return copy
+
+
+def _prune_choices(schema: dict[str, Any], lost: list[Any]) -> None:
+    """Take what discriminated alternatives were chosen by out of what there is to choose from."""
+    chosen = [
+        (name, said["const"])
+        for one in lost
+        for name, said in ((one.get("if") or {}).get("properties") or {}).items()
+        if "const" in said
+    ]
+    schema["allOf"] = [_without_choices(part, chosen) for part in schema["allOf"]]
+    if not schema["allOf"]:
+        del schema["allOf"]
+
+
+def _without_choices(part: Any, chosen: list[tuple[str, Any]]) -> Any:
+    for name, value in chosen:
+        listed = ((part.get("properties") or {}).get(name) or {}).get("enum")
+        if listed and value in listed:
+            rest = {**part["properties"][name], "enum": [one for one in listed if one != value]}
+            part = {**part, "properties": {**part["properties"], name: rest}}
+    return part
 
 
 def _is_gone(gone: _Gone, name: str) -> bool:
@@ -125,12 +159,23 @@ def _spans(document: dict[str, Any], node: dict[str, Any]) -> Iterator[Span]:
         target = node.get("$ref")
         if not isinstance(target, str) or not target.startswith("#"):
             return
+        yield from _around(document, target[1:])
         try:
             node = resolve_pointer(document, target[1:])
         except KeyError:
             return
         if not isinstance(node, dict):
             return
+
+
+def _around(document: dict[str, Any], pointer: str) -> Iterator[Span]:
+    """What is said of what something stands in."""
+    node: Any = document
+    for part in map(unescape, pointer.split("/")[1:-1]):
+        node = node.get(part) if isinstance(node, dict) else None
+        said = node.get(KEY) if isinstance(node, dict) and node is not document else None
+        if isinstance(said, dict) and (said.get("since") or said.get("until")):
+            yield str(said.get("since", "")), str(said.get("until", ""))
 
 
 def _can_go(key: str, is_name: bool) -> bool:

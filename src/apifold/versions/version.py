@@ -8,7 +8,7 @@ from functools import total_ordering
 from typing import Self
 
 _VERSION = re.compile(
-    r"v?(?P<numbers>(?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8})){0,3})"
+    r"v?(?P<numbers>(?:0|[1-9][0-9]{0,9})(?:\.(?:0|[1-9][0-9]{0,9})){0,3})"
     r"(?:-(?P<pre>[0-9A-Za-z-]{1,32}(?:\.[0-9A-Za-z-]{1,32}){0,7}))?"
     r"(?:\+[0-9A-Za-z.-]{1,64})?"
 )
@@ -48,15 +48,18 @@ class Version:
         return cls(text, (tuple(numbers), not identifiers, tuple(map(_ranked, identifiers))))
 
     def next(self) -> Version:
-        """The version that comes after this one: its last number is one more."""
-        text = self.text.partition("+")[0]
-        head, dot, last = text.rpartition(".")
+        """The version after all that this one stands for: the last number that it says is one more.
+
+        What is until 2.9 goes with 2.10, what is until 2 with 3.
+        """
+        head, dot, last = str(self).rpartition(".")
         if last.isdigit():
             return Version.parse(f"{head}{dot}{int(last) + 1}")
-        return Version.parse(f"{text}.0" if "-" in text else f"v{int(text.removeprefix('v')) + 1}")
+        return Version.parse(f"{self}.0")
 
     def __str__(self) -> str:
-        return self.text
+        """As it is told: without what does not matter to the order."""
+        return self.text.removeprefix("v").partition("+")[0]
 
     def __hash__(self) -> int:
         return hash(self.key)
