@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := .clients
 LISTEN ?= 127.0.0.1:8080
 
 .PHONY: help serve test check quick format bench bench-check system clean
@@ -26,10 +27,16 @@ $(BIN)/.test: $(BIN)/.serve pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[test,check]' --editable examples/plugin
 	@touch $@
 
+# Clients of upstreams bring libraries of their own, so they have an environment of their own.
+$(CLIENTS)/.test: tests/clients.txt
+	$(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/pip install --quiet --requirement $<
+	@touch $@
+
 serve: $(BIN)/.serve
 	$(BIN)/apifold serve --listen $(LISTEN)
 
-test: system $(BIN)/.test check
+test: system $(BIN)/.test $(CLIENTS)/.test check
 
 check:
 	$(BIN)/ruff check .
@@ -58,4 +65,4 @@ system:
 	@tools/system_packages
 
 clean:
-	rm -rf $(VENV) .apifold site build dist
+	rm -rf $(VENV) $(CLIENTS) .apifold site build dist

@@ -1,0 +1,1 @@
+"""The rating core: points, rules, processors, storage, pipeline. No HTTP."""

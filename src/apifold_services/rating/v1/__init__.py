@@ -1,0 +1,1 @@
+"""API v1, as CloudKitty's clients of old know it."""
