@@ -45,6 +45,7 @@ MEANINGS = {
         "policy": "file with the rules that its operations name, beside it",
         "auth": "the auth method, where it is not the deployment's",
         "inline": "its `def` handlers run on the event loop; each is done within a millisecond",
+        "aliases": "other beginnings of its paths: `{/billing: /rating}` serves what is below `/rating` below `/billing`, too",
         "trailing_slash": "`ignore`: each path with and without a slash at its end is the same",
     },
     "path": IN_VERSIONS,

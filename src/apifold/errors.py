@@ -8,6 +8,7 @@
     │   ├── Unauthenticated       nobody, or nobody we know
     │   ├── Denied                known, but not allowed
     │   ├── NotFound              no such thing
+    │   │   └── NotServed         nothing is at this path
     │   ├── Gone                  there was such a thing
     │   ├── MethodNotAllowed      the thing is there, this can't be done to it
     │   ├── NotAcceptable         no form of the answer that the client takes
@@ -104,6 +105,10 @@ class NotFound(Fault):
     """There is no such thing."""
 
     title = "Not found"
+
+
+class NotServed(NotFound):
+    """Nothing is at this path: it is in no description."""
 
 
 class Gone(Fault):

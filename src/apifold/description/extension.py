@@ -52,6 +52,7 @@ class DocumentExtension(msgspec.Struct, frozen=True, kw_only=True):
     auth: str = ""
     inline: bool = False
     trailing_slash: Literal["strict", "ignore"] = "strict"
+    aliases: dict[str, str] = {}
 
 
 class VersionedExtension(msgspec.Struct, frozen=True, kw_only=True):

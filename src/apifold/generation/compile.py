@@ -235,10 +235,16 @@ class _Compiler:
 
     def _spellings(self, path: str, *, rest: bool) -> Iterator[str]:
         """How a path may be asked for."""
-        yield path
-        if self.description.extension.trailing_slash == "ignore" and not rest:
-            other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
-            if other:
+        extension, base = self.description.extension, self.description.template_base
+        below = path.removeprefix(base)
+        paths = [
+            path,
+            *(base + alias + _after(below, of) for alias, of in extension.aliases.items() if _is_in(below, of)),
+        ]
+        for one in paths:
+            yield one
+            other = one.removesuffix("/") if one.endswith("/") else f"{one}/"
+            if extension.trailing_slash == "ignore" and other and not rest:
                 yield other
 
     def _collecting(self) -> _Collecting:
@@ -428,6 +434,14 @@ def _together(api: Api, other: Api) -> Api:
     added = tuple(endpoint for endpoint in other.endpoints if endpoint.title not in taken)
     table = api.table.extended(other.table, lambda endpoint: endpoint.title not in taken)
     return replace(api, table=table, endpoints=(*api.endpoints, *added), named={})
+
+
+def _is_in(path: str, beginning: str) -> bool:
+    return f"{path}/".startswith(f"{beginning.rstrip('/')}/")
+
+
+def _after(path: str, beginning: str) -> str:
+    return path.removeprefix(beginning.rstrip("/"))
 
 
 def _takes_rest(operation: Operation) -> bool:

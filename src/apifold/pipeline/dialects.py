@@ -26,6 +26,7 @@ STATUSES: dict[type[Fault], int] = {
     errors.Unauthenticated: 401,
     errors.Denied: 403,
     errors.NotFound: 404,
+    errors.NotServed: 404,
     errors.Gone: 410,
     errors.MethodNotAllowed: 405,
     errors.NotAcceptable: 406,

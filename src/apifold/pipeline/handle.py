@@ -11,7 +11,7 @@ from time import perf_counter
 
 from msgspec.structs import replace
 
-from apifold.errors import Broken, Denied, Fault, MethodNotAllowed, NotFound, TooLarge
+from apifold.errors import Broken, Denied, Fault, MethodNotAllowed, NotServed, TooLarge
 from apifold.exchange import Exchange, Result
 from apifold.http import Request, Responding, Response, awaited
 from apifold.observe.events import Crashed, Observers, WouldRefuse
@@ -121,7 +121,7 @@ def find(site: Site, segments: list[str]) -> Api:
     for base, api in site.by_first.get(segments[0], site.at_root):
         if not base or segments[: len(base)] == base:
             return api
-    raise NotFound("Nothing is served at this path.")
+    raise NotServed("Nothing is served at this path.")
 
 
 def negotiate(exchange: Exchange, api: Api, segments: list[str]) -> Api:
@@ -153,7 +153,7 @@ def match(api: Api, request: Request, segments: list[str]) -> tuple[Endpoint, Se
     found = api.table.find(request.path, segments, request.method)
     if found is None:
         allowed = api.table.methods(segments)
-        raise MethodNotAllowed(allowed) if allowed else NotFound("Nothing is served at this path.")
+        raise MethodNotAllowed(allowed) if allowed else NotServed("Nothing is served at this path.")
     return found
 
 

@@ -231,6 +231,8 @@ def compile_reader(
     deep = []
     for parameter in operation.parameters:
         places[parameter.where].append(_input(parameter, description, schemas))
+        if parameter.where == "path":
+            known.add(parameter.name)  # some clients say again in the query what the path says already
         if parameter.where == "query":
             known |= {parameter.name, f"{parameter.name}[]"}
             if parameter.style == "deepObject":

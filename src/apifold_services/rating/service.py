@@ -11,7 +11,7 @@ def service(deployment: Deployment) -> Service:
     core = RatingCore(deployment, options)
     return Service(
         name="rating",
-        apis=("v2",),
+        apis=("v1", "v2"),
         provides={"core": core},
         policy="policy.yaml",
         facts={"storage": options.storage},

@@ -314,7 +314,7 @@ def test_mappings_that_make_no_sense_are_refused(core, cpu):
 def test_two_mappings_for_the_same_at_the_same_time_are_a_conflict(core, cpu):
     rules = core.rules
     first = rules.add_mapping(Draft(Decimal(1), service_id=cpu, start=now() + HOUR, end=now() + 5 * HOUR), "ada")
-    with pytest.raises(Conflict, match="Mapping 'None' already exists for service"):
+    with pytest.raises(Conflict, match="Mapping '' already exists for service"):
         rules.add_mapping(Draft(Decimal(2), service_id=cpu, start=now() + 2 * HOUR), "ada")
     rules.add_mapping(Draft(Decimal(2), service_id=cpu, start=now() + 6 * HOUR), "ada")
     rules.add_mapping(Draft(Decimal(2), service_id=cpu, start=now() + HOUR, tenant_id="t"), "ada")

@@ -323,7 +323,7 @@ def test_each_operation_has_its_rule(guarded):
 
 def test_its_versions_are_discovered(api):
     versions = api.get("/", headers={"accept": "application/json"}).json["versions"]
-    assert [(one["id"], one["status"], one["release"]) for one in versions] == [("v2", "EXPERIMENTAL", "2.0-beta.5")]
+    assert (versions[1]["id"], versions[1]["status"], versions[1]["release"]) == ("v2", "EXPERIMENTAL", "2.0-beta.5")
     assert api.get("/v2").json["version"]["id"] == "v2"
     validate(api.get("/v2/openapi.json").json)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from apifold import Database, Deployment
 from apifold_services.rating.core import collect
 from apifold_services.rating.core.collect import Collector, Fetcher, Prometheus, Pushed, Source, chosen
+from apifold_services.rating.core.collectors import Collectors
 from apifold_services.rating.core.metrics import Metrics
 from apifold_services.rating.core.modules import HashmapProcessor, Modules, Noop, ScriptProcessor
 from apifold_services.rating.core.options import Options
@@ -46,6 +47,11 @@ class RatingCore:
     def rules(self) -> Rules:
         """The hashmap's rules."""
         return Rules(self.database)
+
+    @cached_property
+    def collectors(self) -> Collectors:
+        """Notes on collectors."""
+        return Collectors(self.database)
 
     @cached_property
     def scripts(self) -> Scripts:

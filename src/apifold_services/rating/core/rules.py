@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from apifold import Conflict, Database, Invalid, NotFound
 from apifold_services.rating.core import exact
 from apifold_services.rating.core.hashmap import NO_GROUP, Kind, Rule
 from apifold_services.rating.core.tables import fields, groups, mappings, services, thresholds
+from apifold_services.rating.core.validity import check_change, check_times
 
 Row = Mapping[str, Any]
 """What is kept of one thing, by column."""
@@ -163,7 +163,7 @@ class Rules:
         """
         now = datetime.now(UTC).replace(microsecond=0)
         start = draft.start or now
-        _check_times(start, draft.end, now, force=draft.force)
+        check_times(start, draft.end, now, force=draft.force)
         _check_parents(draft)
         if draft.value and draft.service_id:
             raise Invalid("You can't specify a value and a service_id.")
@@ -175,7 +175,7 @@ class Rules:
                 "mapping_id": str(uuid.uuid4()),
                 "value": draft.value or None,
                 **_priced(draft),
-                "name": draft.name or f"rule-{secrets.token_hex(8)}",
+                "name": draft.name or uuid.uuid4().hex,
                 "description": draft.description,
                 "created": _seconds(now),
                 "start": _seconds(start),
@@ -193,7 +193,7 @@ class Rules:
         """Change a mapping, as far as what was rated by it allows.
 
         Args:
-            changes: `cost`, `start`, `end`, `description`; what is not there, or is as it was, does not change.
+            changes: `cost`, `type`, `start`, `end`, `description`; what is not there, or is as it was, does not change.
 
         Raises:
             NotFound: it is not there, or was deleted.
@@ -206,7 +206,7 @@ class Rules:
             if row["deleted"] is not None:
                 raise NotFound(f"No such mapping: {id}")
             changed = {name: value for name, value in changes.items() if value != row.get(name)}
-            _check_change(row, changed, now)
+            check_change(row, changed, changed, now)
             if not changed:
                 return row
             changed["updated_by"] = by[:32] or UNKNOWN
@@ -244,7 +244,7 @@ class Rules:
         _check_parents(draft)
         with self.database.writing() as connection:
             self._parents(connection, draft)
-            row = {"threshold_id": str(uuid.uuid4()), "level": _text(draft.level), **_priced(draft)}
+            row = {"threshold_id": str(uuid.uuid4()), "level": text(draft.level), **_priced(draft)}
             self._refuse_twin_thresholds(connection, row)
             connection.execute(insert(thresholds).values(row))
         return row
@@ -253,7 +253,8 @@ class Rules:
         """Put another threshold in a threshold's place. Raises as `add_threshold` does, and NotFound."""
         with self.database.writing() as connection:
             before = self._one(connection, "threshold", thresholds, "threshold_id", id)
-            row = {**before, "level": _text(draft.level), **_priced(draft)}
+            self._parents(connection, draft)
+            row = {**before, "level": text(draft.level), **_priced(draft)}
             for name in ("service_id", "field_id"):
                 row[name] = before[name]
             self._refuse_twin_thresholds(connection, row)
@@ -306,7 +307,7 @@ class Rules:
             overlap.append(mappings.c.start < row["end"])
         alike = or_(mappings.c.name == row["name"], and_(*same, *overlap))
         if _rows(connection, mappings, and_(other, alike)):
-            raise Conflict(_twin("Mapping", row["value"], row))
+            raise Conflict(_twin("Mapping", row["value"] or "", row))
 
     def _refuse_twin_thresholds(self, connection: Connection, row: Row) -> None:
         names = ("level", "tenant_id", "service_id", "field_id", "group_id")
@@ -328,38 +329,9 @@ def _check_parents(draft: Draft) -> None:
         raise Invalid("You must specify one parent.")
 
 
-def _check_times(start: datetime, end: datetime | None, now: datetime, *, force: bool) -> None:
-    """Raises Invalid."""
-    if start < now and not force:
-        raise Invalid(
-            "Cannot create a rule with start in the past. If you still want to do so, force the creation using the "
-            "'force' option."
-        )
-    if end is not None and end < start:
-        raise Invalid("Cannot create a rule with start after end.")
-
-
-def _check_change(row: Row, changed: Mapping[str, Any], now: datetime) -> None:
-    """Raises Invalid where a rule was in force already and something else than its end is changed."""
-    started = row["start"] <= _seconds(now)
-    if started and row["end"] is not None and changed:
-        raise Invalid("Cannot update a rule that was already processed and has a defined end date.")
-    if started and changed.keys() - {"end"}:
-        began = datetime.fromtimestamp(row["start"], UTC).replace(tzinfo=None)
-        raise Invalid(
-            "You are allowed to update only the attribute [end] as this rule is already running as it started on "
-            f"[{began}]"
-        )
-    start, end = changed.get("start", row["start"]), changed.get("end", row["end"])
-    if end is not None and (end < start or end < _seconds(now)):
-        raise Invalid("Cannot update a rule's end to before its start, or to the past.")
-    if "start" in changed and start < _seconds(now):
-        raise Invalid("Cannot update a rule's start to the past.")
-
-
 def _priced(draft: Draft) -> dict[str, Any]:
     return {
-        "cost": _text(draft.cost),
+        "cost": text(draft.cost),
         "type": draft.kind,
         "service_id": draft.service_id,
         "field_id": draft.field_id,
@@ -368,27 +340,28 @@ def _priced(draft: Draft) -> dict[str, Any]:
     }
 
 
-def decimal(text: Any, name: str) -> Decimal:
+def decimal(said: Any, name: str) -> Decimal:
     """A number that somebody sent.
 
     Raises:
         Invalid: it is none.
     """
     try:
-        found = Decimal(str(text))
+        found = Decimal(str(said))
     except InvalidOperation:
         found = Decimal("NaN")
-    if not found.is_finite() or not re.fullmatch(r"[-+0-9.eE]{1,60}", str(text)):
-        raise Invalid(f"Invalid input for field/attribute {name}. Value: '{str(text)[:80]}'. Value should be a number.")
+    if not found.is_finite() or not re.fullmatch(r"[-+0-9.eE]{1,60}", str(said)):
+        raise Invalid(f"Invalid input for field/attribute {name}. Value: '{str(said)[:80]}'. Value should be a number.")
     try:
         exact.split(name, found)
     except ValueError as error:
-        raise Invalid(f"Invalid input for field/attribute {name}. Value: '{str(text)[:80]}'. {error}") from None
+        raise Invalid(f"Invalid input for field/attribute {name}. Value: '{str(said)[:80]}'. {error}") from None
     return found
 
 
-def _text(number: Decimal | None) -> str:
-    return format(number if number is not None else Decimal(0), "f")
+def text(number: Decimal | None) -> str:
+    """A number as rules keep it: plain, so that equal ones are the same text."""
+    return format(exact.plain(number if number is not None else Decimal(0)), "f")
 
 
 def _is(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:

@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from apifold import Conflict, Database, Invalid, Limits, NotFound, run_confined
 from apifold_services.rating.core.points import Frame, Point
 from apifold_services.rating.core.tables import scripts
+from apifold_services.rating.core.validity import check_change, check_times
 
 LIMITS = Limits(seconds=10, cpu_seconds=5, memory=512 << 20, output=64 << 20)
 
@@ -30,7 +31,7 @@ RUNNER = Path(__file__).with_name("script_runner.py")
 UNKNOWN = "unknown"
 
 
-class ScriptFailed(Exception):
+class ScriptFailed(Conflict):  # type: ignore[misc]  # the public names are looked up when they are first asked for
     """A script did not end well; what was to be rated by it is not rated."""
 
 
@@ -75,13 +76,7 @@ class Scripts:
         self._check(data)
         now = datetime.now(UTC).replace(microsecond=0)
         start, end = times.get("start") or now, times.get("end")
-        if start < now and not times.get("force"):
-            raise Invalid(
-                "Cannot create a rule with start in the past. If you still want to do so, force the creation using the "
-                "'force' option."
-            )
-        if end is not None and end < start:
-            raise Invalid("Cannot create a rule with start after end.")
+        check_times(start, end, now, force=bool(times.get("force")))
         with self.database.writing() as connection:
             alike = select(scripts.c.script_id).where(scripts.c.name == name, scripts.c.deleted.is_(None))
             there = connection.scalar(alike)
@@ -101,9 +96,17 @@ class Scripts:
         return self.get(str(row["script_id"]))
 
     def change(self, id: str, changes: Mapping[str, Any], by: str) -> Mapping[str, Any]:
-        """Change a script's `data`, `description`, `end` or `name`. Raises NotFound, Invalid."""
-        self.get(id)
-        values = {name: value for name, value in changes.items() if value is not None}
+        """Change a script's `data`, `description`, `start` or `end`, as far as what was rated by it allows.
+
+        Raises:
+            NotFound: it is not there.
+            Invalid: it may not be changed so.
+        """
+        row = self.get(id)
+        values = {name: value for name, value in changes.items() if value is not None and value != row[name]}
+        check_change(row, values, values, datetime.now(UTC).replace(microsecond=0))
+        if not values:
+            return row
         if "data" in values:
             self._check(values["data"])
             values |= _content(values["data"])
@@ -147,11 +150,12 @@ def _run(texts: list[str], frame: Frame) -> Frame:
         (directory / "in.json").write_text(json.dumps({"scripts": texts, "data": _plain(frame)}), "utf-8")
         outcome = run_confined([sys.executable, "-I", "-S", str(RUNNER)], LIMITS, directory=directory)
     if not outcome.ok:
-        raise ScriptFailed(outcome.cut or outcome.errors.strip().rpartition("\n")[2] or f"status {outcome.status}")
+        why = outcome.cut or outcome.errors.strip().rpartition("\n")[2] or f"status {outcome.status}"
+        raise ScriptFailed(f"A script failed: {why}")
     try:
         return _repriced(frame, json.loads(outcome.output))
     except (ValueError, KeyError, TypeError, IndexError, InvalidOperation) as error:
-        raise ScriptFailed(f"it left no usage behind: {error}") from None
+        raise ScriptFailed(f"A script left no usage behind: {error}") from None
 
 
 def _plain(frame: Frame) -> dict[str, Any]:
