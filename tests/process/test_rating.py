@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -237,8 +238,9 @@ def test_the_pipeline_survives_kill_9(started):
     while not done() and datetime.now(UTC) < end:
         processes = started.get("/-/apis").json.get("jobs") or []
         if processes and killed < 4:
-            os.kill(processes[0]["pid"], signal.SIGKILL)
-            killed += 1
+            with suppress(ProcessLookupError):
+                os.kill(processes[0]["pid"], signal.SIGKILL)
+                killed += 1
         until(lambda: True)
     until(done, 40)
     assert killed
