@@ -679,3 +679,52 @@ def test_a_collector_or_fetcher_that_is_not_there_is_told(deployment):
     for options in (Options(collector="gnocchi"), Options(fetcher="gnocchi"), Options(collector="prometheus")):
         with pytest.raises(SettingsError, match=r"there are:|say its address"):
             _ = RatingCore(deployment, options).pipeline
+
+
+# --- the shape of v1
+
+
+@pytest.fixture
+def flat(deployment):
+    return RatingCore(deployment, Options(storage=1))
+
+
+def test_the_shape_of_v1_holds_the_same(flat):
+    assert flat.storage.version == 1
+    assert [(one.price, one.count) for one in summed(flat)] == [(0, 0)], "the sum of nothing is a row"
+    push(
+        flat,
+        Frame(hour(0), {"cpu": (point(1, "0.1", project_id="a"), point(2, "0.2", project_id="b"))}),
+        Frame(hour(1), {"ram": (point("0.5", 3, project_id="a"),)}),
+    )
+    assert [(one.groups, one.price) for one in summed(flat, "project_id", "type")] == [
+        ({"project_id": "a", "type": "cpu"}, Decimal("0.1")),
+        ({"project_id": "a", "type": "ram"}, 3),
+        ({"project_id": "b", "type": "cpu"}, Decimal("0.2")),
+    ]
+    assert summed(flat, m="x", type="cpu")[0].price == Decimal("0.3")
+    page = Page(2, offset=1)
+    frames = flat.storage.frames(Asked(Period(JULY, JULY + 2 * HOUR)), page)
+    assert (page.total, [list(frame.usage) for frame in frames]) == (3, [["cpu"], ["ram"]])
+    assert len(flat.storage.frames(Asked(Period(JULY, JULY + HOUR)), Page(9))) == 2, "ends are included"
+    with flat.database.writing() as connection:
+        flat.storage.forget(connection, Asked(Period(JULY, JULY + HOUR), {"project_id": ("a",)}))
+    assert [one.price for one in summed(flat)] == [Decimal("3.2")]
+    with pytest.raises(Invalid):
+        summed(flat, "time")
+
+
+def test_the_pipeline_rates_into_the_shape_of_v1(deployment):
+    core = RatingCore(deployment, Options(period=60, wait_periods=0, storage=1))
+    scoped(core, back=3)
+    used(core, 3, 2)
+    run(core)
+    assert summed_now(core) == 2
+    core.scopes.want_reset(core.scopes.all(), minute(2))
+    run(core)
+    assert summed_now(core) == 2
+
+
+def summed_now(core):
+    (one,) = core.storage.summary(Asked(Period(minute(100), minute(-100))), Page(9))
+    return one.qty

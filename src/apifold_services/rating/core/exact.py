@@ -63,6 +63,11 @@ def joined(parts: Sequence[Any]) -> Decimal:
     return plain(total)
 
 
+def of(row: Any, name: str) -> Decimal:
+    """The number that a row of a result has, or the sum of none."""
+    return joined([row._mapping[f"{name}_{index}"] for index in range(len(PLACES))])
+
+
 def plain(value: Decimal) -> Decimal:
     """A number without zeros at its end, and without an exponent."""
     if value == value.to_integral_value():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -25,7 +27,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         example: whether `/v2/example` is served.
     """
 
-    storage: int = 2
+    storage: Literal[1, 2] = 2
     metrics: str = ""
     period: int = 3600
     wait_periods: int = 2

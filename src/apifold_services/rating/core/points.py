@@ -8,6 +8,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Self
 
+
+def seconds(moment: datetime) -> int:
+    """A moment in seconds since the epoch, as it is kept."""
+    return int(moment.timestamp())
+
+
 Labels = Mapping[str, str]
 """Attributes of what was used, by name."""
 
@@ -26,6 +32,11 @@ class Period:
         """The month that a moment lies in."""
         begin = moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         return cls(begin, (begin + timedelta(days=32)).replace(day=1))
+
+    @classmethod
+    def between(cls, begin: int, end: int) -> Self:
+        """Between two moments in seconds since the epoch."""
+        return cls(datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(end, UTC))
 
     @classmethod
     def of(cls, begin: datetime | None, end: datetime | None) -> Self:

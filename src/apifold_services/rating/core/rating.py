@@ -11,6 +11,7 @@ from apifold import Database, Deployment
 from apifold_services.rating.core import collect
 from apifold_services.rating.core.collect import Collector, Fetcher, Prometheus, Pushed, Source, chosen
 from apifold_services.rating.core.collectors import Collectors
+from apifold_services.rating.core.flat_storage import FlatStorage
 from apifold_services.rating.core.metrics import Metrics
 from apifold_services.rating.core.modules import HashmapProcessor, Modules, Noop, ScriptProcessor
 from apifold_services.rating.core.options import Options
@@ -67,6 +68,8 @@ class RatingCore:
     @cached_property
     def storage(self) -> Storage:
         """Where rated usage is kept."""
+        if self.options.storage == 1:
+            return FlatStorage(self.database, self.options.scope_key)
         return SeriesStorage(self.database)
 
     @cached_property

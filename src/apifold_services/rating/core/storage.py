@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from apifold import Database, Invalid, Page
 from apifold_services.rating.core import exact
-from apifold_services.rating.core.points import Frame, Labels, Period, Point
+from apifold_services.rating.core.points import Frame, Labels, Period, Point, seconds
 from apifold_services.rating.core.tables import periods as period_table
 from apifold_services.rating.core.tables import points, series
 
@@ -123,7 +123,7 @@ class SeriesStorage:
                 .offset(page.offset)
             )
             rows = connection.execute(statement).all()
-        return _framed((_period(row), row.type, _point(row)) for row in rows)
+        return _framed((Period.between(row.begin, row.end), row.type, _point(row)) for row in rows)
 
     def summary(self, asked: Asked, page: Page) -> list[Sum]:
         by_time = any(name == "time" or name in TIMES for name in asked.groups)
@@ -179,7 +179,7 @@ class SeriesStorage:
         return summed.subquery()
 
     def _period(self, connection: Connection, period: Period) -> int:
-        begin, end = _seconds(period.begin), _seconds(period.end)
+        begin, end = seconds(period.begin), seconds(period.end)
         mine = and_(period_table.c.begin == begin, period_table.c.end == end)
         found = connection.scalar(select(period_table.c.id).where(mine))
         if found is None:
@@ -248,7 +248,7 @@ def checked_name(name: str) -> str:
 
 
 def _within(period: Period) -> ColumnElement[bool]:
-    return and_(period_table.c.begin >= _seconds(period.begin), period_table.c.begin < _seconds(period.end))
+    return and_(period_table.c.begin >= seconds(period.begin), period_table.c.begin < seconds(period.end))
 
 
 def _filtered(filters: Filters) -> ColumnElement[bool]:
@@ -285,13 +285,13 @@ def _keys(groups: Sequence[str]) -> Iterator[ColumnElement[Any]]:
 
 
 def _sum(row: Any, named: Sequence[str], asked: Period, *, timed: bool) -> Sum:
-    qty, price = (exact.joined([row._mapping[f"{name}_{part}"] for part in range(5)]) for name in ("qty", "price"))
+    qty, price = exact.of(row, "qty"), exact.of(row, "price")
     keys = {name: getattr(row, f"group_{index}") for index, name in enumerate(named)}
-    return Sum(_period(row) if timed else asked, qty, price, int(row._mapping["count"]), keys)
+    return Sum(Period.between(row.begin, row.end) if timed else asked, qty, price, int(row._mapping["count"]), keys)
 
 
 def _point(row: Any) -> Point:
-    qty, price = (exact.joined([row._mapping[f"{name}_{part}"] for part in range(5)]) for name in ("qty", "price"))
+    qty, price = exact.of(row, "qty"), exact.of(row, "price")
     return Point(row.unit, qty, price, row.groupby, row._mapping[series.c.metadata])
 
 
@@ -304,11 +304,3 @@ def _framed(found: Iterable[tuple[Period, str, Point]]) -> list[Frame]:
             usage.setdefault(metric, []).append(point)
         frames.append(Frame(period, {metric: tuple(some) for metric, some in usage.items()}))
     return frames
-
-
-def _period(row: Any) -> Period:
-    return Period(datetime.fromtimestamp(row.begin, UTC), datetime.fromtimestamp(row.end, UTC))
-
-
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())

@@ -333,7 +333,7 @@ def get_summary(
             "end": _naive(period.end),
             "tenant_id": one.groups.get(core.options.scope_key, "ALL"),
             "res_type": one.groups.get(TYPE, "ALL"),
-            "rate": str(float(round(one.price, 5))),
+            "rate": str(float(round(one.price, 5))) if one.count else "0",
         }
         for one in sorted(sums, key=lambda one: one.price)
     ]

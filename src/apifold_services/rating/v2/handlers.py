@@ -38,7 +38,7 @@ def get_dataframes(
 def add_dataframes(core: RatingCore, body: Mapping[str, Any]) -> None:
     if not body["dataframes"]:
         raise Invalid("Parameter dataframes must not be empty.")
-    frames = [_read_frame(one) for one in body["dataframes"]]
+    frames = [read_frame(one) for one in body["dataframes"]]
     with core.database.writing() as connection:
         core.storage.push(connection, frames)
 
@@ -182,7 +182,8 @@ def _labels(said: Mapping[str, Any]) -> Labels:
     return {name: "" if value is None else str(value) for name, value in said.items()}
 
 
-def _read_frame(said: Mapping[str, Any]) -> Frame:
+def read_frame(said: Mapping[str, Any]) -> Frame:
+    """A frame as clients write it. Raises Invalid where its numbers or moments are none."""
     begin, end = moment(said["period"]["begin"], "begin"), moment(said["period"]["end"], "end")
     if begin is None or end is None or end <= begin:
         raise Invalid("A period ends after it begins.")
