@@ -123,9 +123,9 @@ def server(tmp_path_factory):
     """Starts `apifold COMMAND ...` on a free port, waits until it answers, and stops it at the end."""
     started = []
 
-    def start(*arguments, command: str = "serve", wait: bool = True, environment=None) -> Server:
+    def start(*arguments, command: str = "serve", wait: bool = True, environment=None, port: int = 0) -> Server:
         folder = tmp_path_factory.mktemp("server")
-        port = free_port()
+        port = port or free_port()
         log = folder / "log"
         line = [
             APIFOLD,

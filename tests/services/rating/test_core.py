@@ -35,14 +35,14 @@ def hour(number, begin=JULY):
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=28, min_value=-(10**17), max_value=10**17))
 def test_a_number_comes_back_as_it_was(number):
-    parts = exact.split("qty", number)
-    assert exact.joined(list(parts.values())) == number
-    assert all(abs(part) < 10**10 for part in parts.values())
+    parts = exact.split(number)
+    assert exact.joined(parts) == number
+    assert all(abs(part) < 10**10 for part in parts)
 
 
 @given(st.lists(st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**6), max_value=10**6)))
 def test_columns_are_added_up_exactly(numbers):
-    split = [list(exact.split("qty", number).values()) for number in numbers]
+    split = [exact.split(number) for number in numbers]
     sums = [sum(column) for column in zip(*split, strict=True)] if split else [0] * 5
     assert exact.joined(sums) == sum(numbers, Decimal(0))
 
@@ -50,7 +50,7 @@ def test_columns_are_added_up_exactly(numbers):
 @pytest.mark.parametrize("text", ["1e18", "-1e18", "1e-29", "NaN", "Infinity"])
 def test_what_can_not_be_kept_exactly_is_refused(text):
     with pytest.raises(ValueError, match="a number"):
-        exact.split("qty", Decimal(text))
+        exact.split(Decimal(text))
 
 
 @pytest.mark.parametrize(

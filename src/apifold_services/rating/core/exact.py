@@ -6,12 +6,12 @@ too large that no table has as many rows. SQLite knows floating point only, whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any
 
-import sqlalchemy
-from sqlalchemy import BigInteger, Column, ColumnElement
+from sqlalchemy import BigInteger, Column, ColumnElement, func, literal
 
 PLACES = (-9, 0, 10, 19, 28)
 """How many decimal places each column has, the first being thousands of millions."""
@@ -25,10 +25,16 @@ _EXACT = Context(prec=64)
 
 def columns(name: str) -> list[Column[int]]:
     """The columns that hold a number."""
-    return [Column(f"{name}_{index}", BigInteger, nullable=False) for index in range(len(PLACES))]
+    return [Column(one, BigInteger, nullable=False) for one in names(name)]
 
 
-def split(name: str, value: Decimal) -> dict[str, int]:
+def names(name: str) -> tuple[str, ...]:
+    """What these columns are called."""
+    return tuple(f"{name}_{index}" for index in range(len(PLACES)))
+
+
+@lru_cache(100_000)
+def split(value: Decimal) -> tuple[int, ...]:
     """A number as values of its columns.
 
     Raises:
@@ -41,21 +47,20 @@ def split(name: str, value: Decimal) -> dict[str, int]:
         raise ValueError(f"a number may have {MAX_PLACES} decimal places")
     sign = -1 if rest < 0 else 1
     rest = abs(rest)
-    found = {}
-    for index, places in enumerate(PLACES):
+    found = []
+    for places in PLACES:
         part, rest = divmod(rest, 10 ** (MAX_PLACES - places))
-        found[f"{name}_{index}"] = sign * part
-    return found
+        found.append(sign * part)
+    return tuple(found)
 
 
-def sums(table: Any, name: str) -> list[ColumnElement[Any]]:
-    """What adds a number's columns up."""
-    parts = range(len(PLACES))
-    return [sqlalchemy.func.sum(table.c[f"{name}_{index}"]).label(f"{name}_{index}") for index in parts]
+def sums(table: Any, name: str, used: Container[str]) -> list[ColumnElement[Any]]:
+    """What adds a number's columns up; those that are not used anywhere are 0."""
+    return [(func.sum(table.c[one]) if one in used else literal(0)).label(one) for one in names(name)]
 
 
-def joined(parts: Sequence[Any]) -> Decimal:
-    """The number that columns, or sums of them, are."""
+def joined(parts: Iterable[Any]) -> Decimal:
+    """The number that columns, or sums of them, are; sums of nothing are 0."""
     total = Decimal(0)
     for part, places in zip(parts, PLACES, strict=True):
         if part:
@@ -64,8 +69,8 @@ def joined(parts: Sequence[Any]) -> Decimal:
 
 
 def of(row: Any, name: str) -> Decimal:
-    """The number that a row of a result has, or the sum of none."""
-    return joined([row._mapping[f"{name}_{index}"] for index in range(len(PLACES))])
+    """The number that a row of a result has."""
+    return joined(row._mapping[one] for one in names(name))
 
 
 def plain(value: Decimal) -> Decimal:

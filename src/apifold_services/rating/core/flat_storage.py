@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal, o
 from apifold import Database, Invalid, Page
 from apifold_services.rating.core import exact
 from apifold_services.rating.core.points import Frame, Period, Point, seconds
-from apifold_services.rating.core.storage import CHUNK, TYPE, Asked, Filters, Sum, checked_name
+from apifold_services.rating.core.storage import CHUNK, NUMBERS, TYPE, Asked, Filters, Sum, checked_name
 from apifold_services.rating.core.tables import flat
 
 
@@ -38,8 +38,8 @@ class FlatStorage:
                 "unit": point.unit,
                 "groupby": dict(point.groupby),
                 "metadata": dict(point.metadata),
-                **exact.split("qty", point.qty),
-                **exact.split("price", point.price),
+                **dict(zip(exact.names("qty"), exact.split(point.qty), strict=True)),
+                **dict(zip(exact.names("price"), exact.split(point.price), strict=True)),
             }
             for frame in frames
             for metric, points in frame.usage.items()
@@ -58,7 +58,7 @@ class FlatStorage:
 
     def summary(self, asked: Asked, page: Page) -> list[Sum]:
         keys = [self._key(name).label(f"group_{index}") for index, name in enumerate(asked.groups)]
-        sums = (*exact.sums(flat, "qty"), *exact.sums(flat, "price"), func.count().label("count"))
+        sums = (*exact.sums(flat, "qty", NUMBERS), *exact.sums(flat, "price", NUMBERS), func.count().label("count"))
         statement = select(*sums, *keys).where(self._where(asked)).group_by(*keys).order_by(*keys)
         with self.database.reading() as connection:
             page.total = connection.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0

@@ -353,7 +353,7 @@ def decimal(said: Any, name: str) -> Decimal:
     if not found.is_finite() or not re.fullmatch(r"[-+0-9.eE]{1,60}", str(said)):
         raise Invalid(f"Invalid input for field/attribute {name}. Value: '{str(said)[:80]}'. Value should be a number.")
     try:
-        exact.split(name, found)
+        exact.split(found)
     except ValueError as error:
         raise Invalid(f"Invalid input for field/attribute {name}. Value: '{str(said)[:80]}'. {error}") from None
     return found

@@ -16,7 +16,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, literal, or_, select, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -24,7 +24,7 @@ from apifold import Database, Invalid, Page
 from apifold_services.rating.core import exact
 from apifold_services.rating.core.points import Frame, Labels, Period, Point, seconds
 from apifold_services.rating.core.tables import periods as period_table
-from apifold_services.rating.core.tables import points, series
+from apifold_services.rating.core.tables import points, series, used_columns
 
 Filters = Mapping[str, Sequence[str]]
 """Accepted values by attribute; `type` is the metric."""
@@ -95,87 +95,83 @@ class SeriesStorage:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._insert = sqlite_insert if database.inline else postgresql_insert
-        self._series: dict[str, int] = {}
+        self.used = UsedColumns(database)
+        columns = ("period_id", "series_id", *NUMBERS)
+        slots = ", ".join(["?" if database.inline else "%s"] * len(columns))
+        self._insert_points = f"INSERT INTO {points.name} ({', '.join(columns)}) VALUES ({slots})"  # noqa: S608  # names of ours
+        self._series: dict[_Key, int] = {}
 
     def push(self, connection: Connection, frames: Iterable[Frame]) -> None:
         rows = []
         for frame in frames:
             period = self._period(connection, frame.period)
-            listed = [(_Series.of(metric, point), point) for metric, found in frame.usage.items() for point in found]
-            ids = self._ids(connection, {one.digest: one for one, _ in listed})
-            for one, point in listed:
-                row = {"period_id": period, "series_id": ids[one.digest]}
-                rows.append(row | exact.split("qty", point.qty) | exact.split("price", point.price))
-        for start in range(0, len(rows), CHUNK):
-            connection.execute(points.insert(), rows[start : start + CHUNK])
+            listed = [(_key(metric, point), point) for metric, found in frame.usage.items() for point in found]
+            ids = self._ids(connection, [key for key, _ in listed])
+            rows += [(period, ids[key], *exact.split(point.qty), *exact.split(point.price)) for key, point in listed]
+        if rows:  # by the driver itself: twice as many a second (bench/rating.py)
+            connection.exec_driver_sql(self._insert_points, rows)
+        self.used.note(connection, rows, 2)
 
     def frames(self, asked: Asked, page: Page) -> list[Frame]:
-        where = self._where(asked)
-        joined = points.join(period_table).join(series)
+        """Counted by period first, so that a page in the middle need not put all before it in order."""
+        chosen = self._chosen(asked)
         with self.database.reading() as connection:
-            page.total = connection.scalar(select(func.count()).select_from(joined).where(where)) or 0
-            statement = (
-                select(points, period_table.c.begin, period_table.c.end, series)
-                .select_from(joined)
-                .where(where)
-                .order_by(period_table.c.begin, period_table.c.end, points.c.id)
-                .limit(page.limit)
-                .offset(page.offset)
-            )
-            rows = connection.execute(statement).all()
-        return _framed((Period.between(row.begin, row.end), row.type, _point(row)) for row in rows)
+            counted = select(points.c.period_id, func.count().label("count")).where(chosen).group_by(points.c.period_id)
+            listed = period_table.join(counted.subquery("counted"), text("counted.period_id = rating_periods.id"))
+            in_order = select(period_table, text("counted.count")).select_from(listed)
+            periods = connection.execute(in_order.order_by(period_table.c.begin, period_table.c.end)).all()
+            page.total = sum(row.count for row in periods)
+            found, skip, wanted = [], page.offset, page.limit
+            for row in periods:
+                if skip < row.count and wanted > 0:
+                    mine = and_(chosen, points.c.period_id == row.id)
+                    statement = select(points, series).join(series).where(mine).order_by(points.c.id)
+                    some = connection.execute(statement.limit(wanted).offset(skip)).all()
+                    found += [(Period.between(row.begin, row.end), one.type, _point(one)) for one in some]
+                    wanted -= len(some)
+                skip = max(0, skip - row.count)
+        return _framed(found)
 
     def summary(self, asked: Asked, page: Page) -> list[Sum]:
         by_time = any(name == "time" or name in TIMES for name in asked.groups)
-        inner = self._by_series(asked, by_time=by_time)
-        source = inner.join(series, series.c.id == inner.c.series_id)
-        if by_time:
-            source = source.join(period_table, period_table.c.id == inner.c.period_id)
-        keys = [expression.label(f"group_{index}") for index, expression in enumerate(_keys(asked.groups))]
-        begin, end = (period_table.c.begin, period_table.c.end) if "time" in asked.groups else (None, None)
-        grouping = [*keys, *(column for column in (begin, end) if column is not None)]
-        statement = (
-            select(
-                *exact.sums(inner, "qty"),
-                *exact.sums(inner, "price"),
-                func.sum(inner.c.count).label("count"),
-                *grouping,
-            )
-            .select_from(source)
-            .group_by(*grouping)
-            .having(func.count() > 0)
-        )
         with self.database.reading() as connection:
-            page.total = connection.scalar(select(func.count()).select_from(statement.subquery())) or 0
-            ordered = statement.order_by(*grouping).limit(page.limit).offset(page.offset)
-            rows = connection.execute(ordered).all()
+            used = self.used.read(connection)
+            inner = self._by_series(asked, used, by_time=by_time)
+            source = inner.join(series, series.c.id == inner.c.series_id)
+            if by_time:
+                source = source.join(period_table, period_table.c.id == inner.c.period_id)
+            times = [period_table.c.begin, period_table.c.end] if "time" in asked.groups else []
+            keys = [expression.label(f"group_{index}") for index, expression in enumerate(_keys(asked.groups))]
+            sums = [*exact.sums(inner, "qty", used), *exact.sums(inner, "price", used)]
+            counted = func.sum(inner.c.count).label("count")
+            grouping = [*keys, *times]
+            grouped = select(*sums, counted, *grouping).select_from(source).group_by(*grouping).having(func.count() > 0)
+            statement = grouped.add_columns(func.count().over().label("total")).order_by(*grouping)
+            rows = connection.execute(statement.limit(page.limit).offset(page.offset)).all()
+            beyond = page.offset and not rows
+            page.total = rows[0].total if rows else 0
+            if beyond:
+                page.total = connection.scalar(select(func.count()).select_from(grouped.subquery())) or 0
         named = [name for name in asked.groups if name != "time"]
         return [_sum(row, named, asked.period, timed="time" in asked.groups) for row in rows]
 
     def forget(self, connection: Connection, asked: Asked) -> None:
-        within = select(period_table.c.id).where(_within(asked.period))
-        of_series = select(series.c.id).where(_filtered(asked.filters))
-        condition = and_(points.c.period_id.in_(within), points.c.series_id.in_(of_series))
-        connection.execute(delete(points).where(condition))
+        connection.execute(delete(points).where(self._chosen(asked)))
 
-    def _where(self, asked: Asked) -> ColumnElement[bool]:
-        return and_(_within(asked.period), _filtered(asked.filters))
-
-    def _by_series(self, asked: Asked, *, by_time: bool) -> Any:
-        """The sums of each series; of each in each period where time matters."""
-        source: Any = points
-        condition: list[ColumnElement[bool]] = [
+    def _chosen(self, asked: Asked) -> ColumnElement[bool]:
+        """Whether a point is one of those that are asked for."""
+        conditions: list[ColumnElement[bool]] = [
             points.c.period_id.in_(select(period_table.c.id).where(_within(asked.period)))
         ]
         if asked.filters:
-            condition.append(points.c.series_id.in_(select(series.c.id).where(_filtered(asked.filters))))
+            conditions.append(points.c.series_id.in_(select(series.c.id).where(_filtered(asked.filters))))
+        return and_(*conditions)
+
+    def _by_series(self, asked: Asked, used: frozenset[str], *, by_time: bool) -> Any:
+        """The sums of each series; of each in each period where time matters."""
         by = [points.c.series_id, *([points.c.period_id] if by_time else [])]
-        summed: Select[Any] = (
-            select(*by, *exact.sums(points, "qty"), *exact.sums(points, "price"), func.count().label("count"))
-            .select_from(source)
-            .where(*condition)
-            .group_by(*by)
-        )
+        sums = [*exact.sums(points, "qty", used), *exact.sums(points, "price", used)]
+        summed: Select[Any] = select(*by, *sums, func.count().label("count")).where(self._chosen(asked)).group_by(*by)
         return summed.subquery()
 
     def _period(self, connection: Connection, period: Period) -> int:
@@ -188,42 +184,68 @@ class SeriesStorage:
             found = connection.scalar(select(period_table.c.id).where(mine))
         return int(found or 0)
 
-    def _ids(self, connection: Connection, wanted: Mapping[str, _Series]) -> dict[str, int]:
+    def _ids(self, connection: Connection, wanted: Iterable[_Key]) -> dict[_Key, int]:
         """The ids of some series; those that are new are written."""
-        missing = [digest for digest in wanted if digest not in self._series]
-        for start in range(0, len(missing), CHUNK):
-            some = missing[start : start + CHUNK]
-            rows = [wanted[digest].row() for digest in some]
+        known = {key: self._series.get(key) for key in wanted}
+        missing = {_digest(key): key for key, id in known.items() if id is None}
+        digests = list(missing)
+        for start in range(0, len(digests), CHUNK):
+            some = digests[start : start + CHUNK]
+            rows = [_series_row(digest, missing[digest]) for digest in some]
             connection.execute(self._insert(series).values(rows).on_conflict_do_nothing())
-            found = connection.execute(select(series.c.digest, series.c.id).where(series.c.digest.in_(some)))
-            self._series.update((row.digest, row.id) for row in found)
-        ids = {digest: self._series[digest] for digest in wanted}
+            for row in connection.execute(select(series.c.digest, series.c.id).where(series.c.digest.in_(some))):
+                known[missing[row.digest]] = row.id
         if len(self._series) > MAX_REMEMBERED:
             self._series.clear()
-        return ids
+        found = {key: int(id) for key, id in known.items() if id is not None}
+        self._series.update(found)
+        return found
 
+
+class UsedColumns:
+    """Which of the columns of numbers hold anything, so that sums need not look at the others.
+
+    Args:
+        database: with the service's tables.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._known: set[str] = set()
+
+    def note(self, connection: Connection, rows: Sequence[Sequence[int]], first: int) -> None:
+        """Note which are used by some rows, whose numbers begin at a place."""
+        for index, name in enumerate(NUMBERS, first):
+            if name not in self._known and any(row[index] for row in rows):
+                insert = sqlite_insert if self.database.inline else postgresql_insert
+                connection.execute(insert(used_columns).values(name=name).on_conflict_do_nothing())
+                self._known.add(name)
+
+    def read(self, connection: Connection) -> frozenset[str]:
+        """Those that are used."""
+        return frozenset(connection.scalars(select(used_columns.c.name)))
+
+
+NUMBERS = (*exact.names("qty"), *exact.names("price"))
 
 MAX_REMEMBERED = 200_000
 """Series whose ids are remembered."""
 
+_Key = tuple[str, str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
+"""What tells one series from another: metric, unit, and both kinds of attributes."""
 
-@dataclass(frozen=True, slots=True)
-class _Series:
-    type: str
-    unit: str
-    groupby: Labels
-    metadata: Labels
-    digest: str
 
-    @classmethod
-    def of(cls, metric: str, point: Point) -> _Series:
-        grouped, told = dict(sorted(point.groupby.items())), dict(sorted(point.metadata.items()))
-        text = json.dumps([metric, point.unit, grouped, told], ensure_ascii=False)
-        return cls(metric, point.unit, grouped, told, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+def _key(metric: str, point: Point) -> _Key:
+    return metric, point.unit, tuple(sorted(point.groupby.items())), tuple(sorted(point.metadata.items()))
 
-    def row(self) -> dict[str, Any]:
-        names = ("digest", "type", "unit", "groupby", "metadata")
-        return {name: getattr(self, name) for name in names}
+
+def _digest(key: _Key) -> str:
+    return hashlib.sha256(json.dumps(key, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _series_row(digest: str, key: _Key) -> dict[str, Any]:
+    metric, unit, groupby, metadata = key
+    return {"digest": digest, "type": metric, "unit": unit, "groupby": dict(groupby), "metadata": dict(metadata)}
 
 
 def calendar(moment: datetime) -> dict[str, str]:

@@ -52,6 +52,9 @@ points = Table(
 )
 """How much of it in which period, and what that costs."""
 
+used_columns = Table("rating_used_columns", metadata, Column("name", String(16), primary_key=True))
+"""Columns of numbers in which any point has something else than 0."""
+
 flat = Table(
     "rating_flat_frames",
     metadata,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from apifold import Caller, Invalid, NotFound, Page
+from apifold import Caller, Invalid, NotFound, Page, Response
 from apifold_services.rating.core.moments import moment
 from apifold_services.rating.core.points import Frame, Labels, Period, Point
 from apifold_services.rating.core.rating import RatingCore
@@ -17,6 +17,11 @@ from apifold_services.rating.core.rules import decimal
 from apifold_services.rating.core.scopes import Scope, ScopeQuery
 from apifold_services.rating.core.storage import Asked, Sum
 from apifold_services.rating.core.visible import visible
+from apifold_services.rating.v2.spend import HEADERS, Row, Spend
+from apifold_services.rating.v2.spend import page as page_of
+
+MOST_ROWS = 10_000
+"""Rows that a page is drawn from."""
 
 
 def get_dataframes(
@@ -83,6 +88,33 @@ def get_summary(
         "results": [list(row.values()) for row in rows],
         "format": "table",
     }
+
+
+def get_spend(
+    core: RatingCore,
+    caller: Caller,
+    begin: str | None = None,
+    end: str | None = None,
+    filters: Mapping[str, str] | None = None,
+) -> Response:
+    chosen = dict(filters or {})
+    scope_key = core.options.scope_key
+    wanted = visible(caller, {name: (value,) for name, value in chosen.items()}, scope_key)
+    period = _period(begin, end)
+
+    def by(*groups: str) -> list[Sum]:
+        return core.storage.summary(Asked(period, wanted, groups), Page(MOST_ROWS))
+
+    days = {date: one.price for one in by("time-y", "time-d") if (date := _date(one.groups))}
+    spend = Spend(
+        period,
+        chosen,
+        tuple(Row(date, days[date]) for date in sorted(days)),
+        tuple(Row(one.groups["type"], one.price) for one in by("type")),
+        tuple(Row(one.groups[scope_key], one.price) for one in by(scope_key)),
+        scope_key,
+    )
+    return Response(200, page_of(spend).encode(), (("Content-Type", "text/html; charset=utf-8"), *HEADERS))
 
 
 def get_scopes(
@@ -165,6 +197,14 @@ def list_reprocesses(core: RatingCore, page: Page, scope_ids: Sequence[str] = ()
 
 def get_reprocesses(core: RatingCore, page: Page, scope_id: str, order: str = "desc") -> Any:
     return list_reprocesses(core, page, (scope_id,), order)
+
+
+def _date(groups: Labels) -> str:
+    """The day that usage was summed by; "" where its attributes name none."""
+    year, day = groups["time-y"], groups["time-d"]
+    if not (year.isdigit() and day.isdigit() and len(year) == 4 and 1 <= int(day) <= 366):
+        return ""
+    return (datetime(int(year), 1, 1, tzinfo=UTC) + timedelta(days=int(day) - 1)).date().isoformat()
 
 
 def _period(begin: str | None, end: str | None) -> Period:
