@@ -113,6 +113,7 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     ] = None
     shadow: Annotated[ShadowSettings | None, _says("`{to: IMPLEMENTATION}`: compare its answers")] = None
     record: Annotated[str, _says("file that requests are noted in for `compare`, without credentials")] = ""
+    additions: Annotated[str, _says("directory of files that add operations to this API of a service")] = ""
 
     def __post_init__(self) -> None:
         for name in ("deprecated", "sunset"):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shutil
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -16,6 +20,7 @@ from apifold.cli.main import COMMANDS
 from apifold.cli.main import apifold as command_line
 from apifold.description.extension import EXTENSION_KEYS
 from apifold.extension_points import EXTENSION_POINTS, names
+from apifold.settings import load
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted(
@@ -98,8 +103,6 @@ def test_the_tutorial_works_step_by_step(tmp_path, serve):
         (apis / "shop.yaml").read_text().replace("paths:\n", f"paths:\n{yaml_blocks[0]}", 1)
     )
     (apis / "shop_handlers.py").write_text((apis / "shop_handlers.py").read_text() + "\n\n" + python_blocks[1])
-    import sys
-
     sys.modules.pop("shop_handlers")
     shutil.rmtree(apis / "__pycache__", ignore_errors=True)
     assert CliRunner().invoke(command_line, ["check", str(apis)]).output == "no errors\n"
@@ -123,6 +126,73 @@ def test_the_tutorial_works_step_by_step(tmp_path, serve):
     fourth = serve(apis)
     assert fourth.get("/shop/greetings/Ada").status == 404
     assert fourth.get("/shop/v2/greetings/Ada").status == 200
+
+
+def test_an_endpoint_is_added_step_by_step(tmp_path, monkeypatch, serve):
+    tutorial = (ROOT / "docs" / "tutorial" / "endpoint.md").read_text()
+    finished = ROOT / "examples" / "endpoint"
+    place, description, functions, one_more, rules, test = re.findall(
+        r"```(?:yaml|python)\n(.*?)```", tutorial, re.DOTALL
+    )
+    no_function, no_rule = re.findall(r"```\n(.*)\n```", tutorial)
+    monkeypatch.chdir(tmp_path)
+
+    def make(name: str, text: str) -> None:
+        assert (finished / name).read_text() == text
+        (tmp_path / name).write_text(text)
+
+    def check() -> str:
+        return CliRunner().invoke(command_line, ["check", "rating", "--config", "apifold.yaml"]).output
+
+    def api(**changes):
+        return serve("rating", settings=load(tmp_path, {"state": str(tmp_path / "state"), **changes}))
+
+    (tmp_path / "additions").mkdir()
+    (tmp_path / "apifold.yaml").write_text(place)
+    assert check() == "no errors\n"
+    make("additions/example.yaml", description)
+    assert no_function in check()
+    make("additions/example_handlers.py", functions)
+    importlib.invalidate_caches()
+    assert no_rule in check()
+    make("apifold.yaml", place + one_more)
+    make("policy.yaml", rules)
+    assert check() == "no errors\n"
+
+    first = api()
+    for method, path, body, status, text in re.findall(r"\| `(\w+) (\S+) ?(.*?)` \| (\d+) `(.*)` \|", tutorial):
+        answer = first.request(method, path, json=json.loads(body)) if body else first.request(method, path)
+        assert (answer.status, answer.text) == (int(status), text)
+    document = first.get("/v2/openapi.json").json
+    assert {"/example", "/summary"} <= document["paths"].keys()
+    assert "example" in {tag["name"] for tag in document["tags"]}
+    assert "/v2/example" in CliRunner().invoke(command_line, ["routes", "rating", "--config", "apifold.yaml"]).output
+
+    make("test_example.py", test)
+    tested = subprocess.run([sys.executable, "-m", "pytest", "-q"], capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stdout
+    for line in re.findall(r"^    apifold (docs .*)$", tutorial, re.MULTILINE):
+        assert CliRunner().invoke(command_line, line.split()).exit_code == 0
+    assert "/v2/example" in (tmp_path / "site" / "rating-v2.html").read_text()
+    assert ".. rest_method:: POST /v2/example" in (tmp_path / "api-ref" / "rating-v2.rst").read_text()
+
+    (tmp_path / "additions" / "example.yaml").unlink()
+    second = api()
+    assert (second.get("/v2/example").status, second.get("/v2/summary").status) == (404, 200)
+
+
+def test_requests_are_routed_as_is_said(serve):
+    page = (ROOT / "docs" / "explanation" / "routing.md").read_text()
+    rows = re.findall(r"\| `(\w+) (\S+)` \| (?:`(\w\S*)`)? ?\| (?:`(\w+)`)? ?\| (\d+)", page)
+    api = serve("rating")
+    for method, path, *_ in rows:
+        api.request(method, path)
+    wanted = Counter((name, operation, status) for _, _, name, operation, status in rows)
+    counted = re.findall(
+        r'_count\{api="(\w*|[\w-]+)",operation="(\w*)",status="(\d+)"\} (\d+)', api.get("/-/metrics").text
+    )
+    assert wanted == {(name, operation, status): int(count) for name, operation, status, count in counted}
+    assert len(rows) == 9
 
 
 def test_the_dummies_of_qtips_guide_work_step_by_step(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -13,6 +14,9 @@ from apifold import extension_points
 from apifold.application import Application
 from apifold.cli.options import setting_options, settings_from
 from apifold.pipeline.endpoint import describe_site
+
+_LINE = 1_000
+"""Characters of a line for a pipe: each route is on one."""
 
 
 @click.command("routes", short_help="list what would be served")
@@ -39,4 +43,4 @@ def command(targets: tuple[str, ...], as_json: bool, everything: bool, **options
         table.add_column(column, overflow="fold")
     for route in routes:
         table.add_row(*(route[column] for column in ("api", "method", "path", "operation", "rule")))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else _LINE).print(table)

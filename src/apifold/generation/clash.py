@@ -8,12 +8,14 @@ from apifold.routing import PLACEHOLDER
 
 
 def clash(one: Loaded, other: Loaded) -> tuple[str, str, str] | None:
-    """Pointer, message and remedy where one can't stand beside another."""
+    """Pointer, message and remedy where one can't stand beside another; of a part and an API, the part gives way."""
     if one.api.name == other.api.name:
         return "", f"its name {one.api.name!r} is also that of {other.path}", "give each its own name"
     whole = one.part_of or one.api.name
     if whole == (other.part_of or other.api.name):
         return _clash_of_parts(one, other)
+    if other.part_of and not one.part_of:
+        return None
     remedy = "give each its own base path"
     if one.api.base == other.api.base:
         return "", f"its base path {one.api.base or '/'} is also that of {other.path}", remedy

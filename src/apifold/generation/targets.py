@@ -16,6 +16,7 @@ from apifold.description import ParsedFiles, is_model, is_overlay
 from apifold.description.overlay import extends
 from apifold.errors import DescriptionError, DescriptionErrors, SettingsError
 from apifold.service import Parts, Service
+from apifold.settings import ApiSettings
 
 SUFFIXES = (".yaml", ".yml", ".json")
 SETTINGS_FILE = "apifold.yaml"
@@ -82,7 +83,8 @@ def targets_of(names: tuple[str, ...], deployment: Deployment) -> tuple[Target, 
         SettingsError: something is none of these.
     """
     several = len(names) > 1
-    return tuple(target for name in names for target in _targets(name, deployment, several))
+    targets = tuple(target for name in names for target in _targets(name, deployment, several))
+    return (*targets, *_additions(targets, deployment.settings.apis))
 
 
 def _targets(name: str, deployment: Deployment, several: bool) -> Iterator[Target]:
@@ -95,6 +97,21 @@ def _targets(name: str, deployment: Deployment, several: bool) -> Iterator[Targe
     directory = path if path.is_dir() else path.parent
     called = path.name if path.is_dir() else path.name.split(".")[0]
     yield Target(called, directory, None if path.is_dir() else path, prefix=f"/{called}" if several else "")
+
+
+def _additions(targets: tuple[Target, ...], apis: Mapping[str, ApiSettings]) -> Iterator[Target]:
+    """The directories whose files a deployment adds to APIs of services."""
+    services = [target for target in targets if target.service and not target.parts]
+    for name, changes in apis.items():
+        if not changes.additions:
+            continue
+        own = next((target for target in services if name.startswith(f"{target.name}-")), None)
+        said = f"apis: {name}: additions"
+        if own is None:
+            raise SettingsError(f"{said}: no service that is served here has an API of that name")
+        if not Path(changes.additions).is_dir():
+            raise SettingsError(f"{said}: {changes.additions} is no directory")
+        yield _adding(own, Parts(name, Path(changes.additions)))
 
 
 def _maker(name: str) -> Callable[[Deployment], Service]:
@@ -140,8 +157,13 @@ def service_targets(service: Service, make: Callable[..., Service], several: boo
     )
     yield own
     for parts in service.parts:
-        directory = Path(os.path.abspath(parts.directory))
-        yield replace(own, name=f"{service.name} {parts.api}", directory=directory, parts=parts, handlers="")
+        yield _adding(own, parts)
+
+
+def _adding(own: Target, parts: Parts) -> Target:
+    """A directory of parts of one of a service's APIs."""
+    directory = Path(os.path.abspath(parts.directory))
+    return replace(own, name=f"{own.name} {parts.api}", directory=directory, parts=parts, handlers="")
 
 
 def discover(target: Target, parsed: ParsedFiles) -> Found:

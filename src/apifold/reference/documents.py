@@ -15,6 +15,7 @@ from apifold.http import Request, Response
 from apifold.reference.pages import CONTENT_SECURITY_POLICY
 from apifold.reference.pages import redoc as redoc_page
 from apifold.reference.pages import swagger_ui as swagger_ui_page
+from apifold.reference.whole import with_parts
 from apifold.versions.negotiation import LATEST
 from apifold.versions.version import Version
 
@@ -96,9 +97,8 @@ class Document:
 
     def _merged(self, parts: tuple[Compiled, ...]) -> dict[str, Any]:
         """The document with its parts, at the version at which it is shown."""
-        return _merged(
-            self.data, [(one.at(self.version) if self.version else one.description).written for one in parts]
-        )
+        added = [(one.at(self.version) if self.version else one.description).written for one in parts]
+        return with_parts(self.data, added)
 
     def _current(self) -> tuple[tuple[Compiled, ...], bytes, bytes]:
         """The parts as they are now, and what was written of them; changed in one step, for threads ask, too."""
@@ -106,28 +106,6 @@ class Document:
         if len(parts) == len(made[0]) and all(new is old for new, old in zip(parts, made[0], strict=True)):
             return made
         return (parts, b"", b"")
-
-
-def _merged(data: dict[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """A document with the paths and the schemas of others."""
-    if not parts:
-        return data
-    merged = {**data, "paths": dict(data["paths"])}
-    for part in parts:
-        for path, item in part["paths"].items():
-            merged["paths"][path] = {**merged["paths"].get(path, {}), **item}
-        for key in ("definitions", "components"):
-            if key in part:
-                merged[key] = _together(merged.get(key) or {}, part[key])
-    return merged
-
-
-def _together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    both = {**one, **other}
-    for key in one.keys() & other.keys():
-        if isinstance(one[key], dict) and isinstance(other[key], dict):
-            both[key] = {**one[key], **other[key]}
-    return both
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from apifold.reference.outline import Operation, Outline, mapping
+from apifold.reference.outline import Operation, Outline, mapping, schema_of
 from apifold.reference.pages import badge
 from apifold.reference.prose import example, markdown
 from apifold.reference.schema_tree import SchemaTree
@@ -52,42 +52,28 @@ class OperationText:
         gone = f" {badge('DEPRECATED')}" if parameter.get("deprecated") is True else ""
         return (
             f"<tr><td><code>{_text(parameter, 'name')}</code>{needed}{gone}</td><td>{_text(parameter, 'in')}</td>"
-            f"<td>{self._tree.kind(_schema_of(parameter))}</td>"
+            f"<td>{self._tree.kind(schema_of(parameter))}</td>"
             f"<td>{markdown(parameter.get('description'))}{self._examples(parameter)}</td></tr>"
         )
 
     def _body(self, operation: Operation) -> str:
-        body = self._outline.followed(operation.written.get("requestBody"))
-        content = mapping(body.get("content"))
-        for parameter in operation.parameters:
-            if parameter.get("in") == "body":
-                body = parameter
-                content = {self._outline.media_types(operation, "consumes"): {"schema": parameter.get("schema", {})}}
+        body, content = self._outline.body(operation)
         if not content:
             return ""
         needed = REQUIRED if body.get("required") is True else ""
         return f"<h4>Body{needed}</h4>{markdown(body.get('description'))}{self._content(content)}"
 
     def _responses(self, operation: Operation) -> str:
-        responses = mapping(operation.written.get("responses"))
         shown = "".join(
-            f"<dt><code>{escape(str(status))}</code></dt>"
-            f"<dd>{self._response(operation, self._outline.followed(one))}</dd>"
-            for status, one in responses.items()
-            if not str(status).startswith("x-")
+            f"<dt><code>{escape(status)}</code></dt><dd>{self._response(operation, one)}</dd>"
+            for status, one in self._outline.responses(operation)
         )
         return f'<h4>Responses</h4><dl class="responses">{shown}</dl>' if shown else ""
 
     def _response(self, operation: Operation, response: dict[str, Any]) -> str:
-        content = mapping(response.get("content"))
-        if self._outline.is_swagger2:
-            # Swagger 2.0 has one schema for all media types, and an example for each of them.
-            schema = {"schema": response["schema"]} if "schema" in response else {}
-            content = {self._outline.media_types(operation, "produces"): schema} if schema else {}
-            samples = mapping(response.get("examples")).items()
-            content |= {f"{media} example": {"example": value} for media, value in samples}
         names = ", ".join(f"<code>{escape(str(name))}</code>" for name in mapping(response.get("headers")))
         headers = f"<p>Headers: {names}</p>" if names else ""
+        content = self._outline.content(operation, response)
         return f"{markdown(response.get('description'))}{headers}{self._content(content)}"
 
     def _content(self, content: dict[str, Any]) -> str:
@@ -99,21 +85,10 @@ class OperationText:
         return f"{name}{tree}{self._examples(described)}"
 
     def _examples(self, described: dict[str, Any]) -> str:
-        shown = example(described["example"]) if "example" in described else ""
-        for name, written in mapping(described.get("examples")).items():
-            one = self._outline.followed(written)
-            value = next((one[key] for key in ("value", "dataValue", "serializedValue") if key in one), None)
-            if value is not None:
-                shown += f"<p>{escape(str(one.get('summary') or name))}</p>{example(value)}"
-        return shown
-
-
-def _schema_of(parameter: dict[str, Any]) -> Any:
-    """A parameter's schema: its own, that of its only media type, or, in Swagger 2.0, the parameter itself."""
-    content = mapping(parameter.get("content"))
-    if content:
-        return mapping(next(iter(content.values()))).get("schema", {})
-    return parameter.get("schema", parameter)
+        return "".join(
+            (f"<p>{escape(name)}</p>" if name else "") + example(value)
+            for name, value in self._outline.examples(described)
+        )
 
 
 def _text(node: dict[str, Any], key: str) -> str:

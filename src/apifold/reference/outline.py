@@ -86,6 +86,43 @@ class Outline:
                 break
         return {}
 
+    def body(self, operation: Operation) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A request's body as it is written, and its content by media type; empty where it takes none."""
+        for parameter in operation.parameters:
+            if parameter.get("in") == "body":
+                media_types = self.media_types(operation, "consumes")
+                return parameter, {media_types: {"schema": parameter.get("schema", {})}}
+        body = self.followed(operation.written.get("requestBody"))
+        return body, mapping(body.get("content"))
+
+    def responses(self, operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The responses by status, as text: `404`, `4XX`, `default`."""
+        for status, response in mapping(operation.written.get("responses")).items():
+            if not str(status).startswith("x-"):
+                yield str(status), self.followed(response)
+
+    def content(self, operation: Operation, response: dict[str, Any]) -> dict[str, Any]:
+        """A response's content by media type.
+
+        Swagger 2.0 has one schema for all media types, and an example for each of them.
+        """
+        if not self.is_swagger2:
+            return mapping(response.get("content"))
+        schema = {"schema": response["schema"]} if "schema" in response else {}
+        content = {self.media_types(operation, "produces"): schema} if schema else {}
+        samples = mapping(response.get("examples")).items()
+        return content | {f"{media} example": {"example": value} for media, value in samples}
+
+    def examples(self, described: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """The examples of a parameter or of a media type: what each is called, "" for an only one, and its value."""
+        if "example" in described:
+            yield "", described["example"]
+        for name, written in mapping(described.get("examples")).items():
+            one = self.followed(written)
+            key = next((key for key in ("value", "dataValue", "serializedValue") if key in one), None)
+            if key and one[key] is not None:
+                yield str(one.get("summary") or name), one[key]
+
     def schema_named_by(self, reference: str) -> tuple[str, str]:
         """The named schema that a reference leads to, and the JSON Pointer from there on; ("", "") for none."""
         home = "/definitions/" if self.is_swagger2 else "/components/schemas/"
@@ -120,6 +157,14 @@ class Outline:
             for parameter in map(self.followed, sequence(level.get("parameters"))):
                 found[str(parameter.get("name")), str(parameter.get("in"))] = parameter
         return tuple(found.values())
+
+
+def schema_of(parameter: dict[str, Any]) -> Any:
+    """A parameter's schema: its own, that of its only media type, or, in Swagger 2.0, the parameter itself."""
+    content = mapping(parameter.get("content"))
+    if content:
+        return mapping(next(iter(content.values()))).get("schema", {})
+    return parameter.get("schema", parameter)
 
 
 def mapping(node: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from apifold.compare import Evidence
 from apifold.generation import Generation, Loaded
 from apifold.reference.pages import CatalogueEntry
+from apifold.reference.whole import with_parts
 from apifold.settings import ApiSettings, Settings, StatusRule
 
 
@@ -40,11 +41,24 @@ class Overview:
 
     def entries(self) -> list[CatalogueEntry]:
         """The APIs for the catalogue, by base path."""
+        return [entry for entry, _ in self._whole()]
+
+    def documents(self) -> list[tuple[CatalogueEntry, dict[str, Any]]]:
+        """The APIs, each with its document, in which its parts are, too; by base path."""
+        return [
+            (
+                entry,
+                with_parts(one.description.written, [part.description.written for part in self.parts(one.api.name)]),
+            )
+            for entry, one in self._whole()
+        ]
+
+    def _whole(self) -> Iterator[tuple[CatalogueEntry, Loaded]]:
         added: Counter[str] = Counter()
         for one in self.loaded:
             added[one.part_of] += len(one.description.operations)
-        whole = sorted((one for one in self.loaded if not one.part_of), key=lambda one: one.api.base)
-        return [_entry(one, self.status(one), added[one.api.name]) for one in whole]
+        for one in sorted((one for one in self.loaded if not one.part_of), key=lambda one: one.api.base):
+            yield _entry(one, self.status(one), added[one.api.name]), one
 
     def states(self) -> list[dict[str, Any]]:
         """The APIs and parts for operators."""

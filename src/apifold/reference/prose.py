@@ -25,16 +25,26 @@ def markdown(text: Any, below: int = 3) -> str:
     """
     if not isinstance(text, str) or not text.strip():
         return ""
-    tokens = _MARKDOWN.parse(text)
+    tokens = parse(text)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, below + int(token.tag[1]))}"
     return str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
 
 
-def example(value: Any) -> str:
+def parse(text: str) -> list[Token]:
+    """A CommonMark text with tables, as tokens."""
+    return _MARKDOWN.parse(text)
+
+
+def as_sent(value: Any) -> str:
     """An example value as it would be sent: text as it is, all else as JSON."""
-    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def example(value: Any) -> str:
+    """An example value as a part of a page."""
+    text = as_sent(value)
     cut = "\n…" if len(text) > LONGEST_EXAMPLE else ""
     return f'<pre tabindex="0">{escape(text[:LONGEST_EXAMPLE])}{cut}</pre>'
 

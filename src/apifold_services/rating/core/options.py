@@ -24,7 +24,6 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         prometheus_scope: for fetcher `prometheus`: the metric whose label has the scopes' ids.
         interval: seconds between looks for what is to be rated.
         pyscripts: whether scripts may be rating rules.
-        example: whether `/v2/example` is served.
     """
 
     storage: Literal[1, 2] = 2
@@ -39,4 +38,3 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     prometheus_scope: str = ""
     interval: float = 10.0
     pyscripts: bool = False
-    example: bool = False
