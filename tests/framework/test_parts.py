@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from apifold.errors import SettingsError
 from apifold.settings import ApiSettings
 from apifold.testing import client
 
@@ -154,6 +155,59 @@ def test_two_parts_never_share_a_place(words):
     messages = "\n".join(str(error) for error in talker.application.build().all_errors)
     assert "GET /own is also in" in messages
     assert "its base path /v2 is not /v1" in messages
+    assert talker.get("/v1/own").json == ["own"]
+
+
+ADDED = """
+openapi: 3.1.0
+info: {title: More, version: "1"}
+servers: [{url: /v1}]
+x-apifold: {handlers: more_handlers}
+paths:
+  /more:
+    get:
+      operationId: more
+      x-apifold: {policy: say}
+      responses: {"200": {description: more}}
+"""
+
+
+def test_a_deployment_adds_to_an_api_while_it_is_served(words, tmp_path):
+    _, serve_it = words
+    additions = tmp_path / "additions"
+    additions.mkdir()
+    (additions / "more_handlers.py").write_text("def more():\n    return ['more']\n")
+    talker = serve_it(apis={"words-v1": ApiSettings(additions=str(additions))})
+    assert talker.get("/v1/more").status == 404
+    (additions / "more.yaml").write_text(ADDED)
+    rebuild(talker)
+    assert talker.get("/v1/more").json == ["more"]
+    assert "/more" in talker.get("/v1/swagger.json").json["paths"]
+    (additions / "more.yaml").write_text(ADDED.replace("operationId: more", "operationId: nothing"))
+    assert len(rebuild(talker).all_errors) == 1
+    assert (talker.get("/v1/more").json, talker.get("/v1/own").json) == (["more"], ["own"])
+    (additions / "more.yaml").unlink()
+    rebuild(talker)
+    assert (talker.get("/v1/more").status, talker.get("/v1/own").json) == (404, ["own"])
+
+
+@pytest.mark.parametrize(
+    ("name", "directory", "told"),
+    [("other-v1", "", "no service that is served here"), ("words-v1", "nowhere", "nowhere is no directory")],
+)
+def test_additions_that_have_no_place_are_told(words, tmp_path, name, directory, told):
+    _, serve_it = words
+    with pytest.raises(SettingsError, match=told):
+        serve_it(apis={name: ApiSettings(additions=str(tmp_path / directory))})
+
+
+def test_additions_to_an_api_that_is_not_there_leave_the_others(words, tmp_path):
+    _, serve_it = words
+    additions = tmp_path / "additions"
+    additions.mkdir()
+    (additions / "more.yaml").write_text(WHOLE.replace("service: words, id: v1, ", ""))
+    talker = serve_it(apis={"words-v9": ApiSettings(additions=str(additions))}, quarantine=True)
+    assert [error.file for error in talker.application.build().all_errors] == [str(additions / "more.yaml")]
     assert talker.get("/v1/own").json == ["own"]
 
 
