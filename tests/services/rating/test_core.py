@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from apifold import Conflict, Deployment, Invalid, NotFound, Page, Settings, SettingsError
 from apifold_services.rating.core import exact
+from apifold_services.rating.core.collect import Used
 from apifold_services.rating.core.hashmap import NO_GROUP, Hashmap, Rule
 from apifold_services.rating.core.metrics import Metrics
 from apifold_services.rating.core.options import Options
@@ -517,7 +518,8 @@ def minute(number):
 
 
 def used(core, *minutes, scope="a", value=1):
-    core.pushed.push([("cpu", scope, minute(one), Decimal(value), {"id": "i", "flavor_id": "s"}) for one in minutes])
+    labels = {"id": "i", "flavor_id": "s"}
+    core.push([Used("cpu", scope, minute(one), Decimal(value), labels) for one in minutes])
 
 
 def scoped(core, *, back, scope="a"):

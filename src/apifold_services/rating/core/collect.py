@@ -33,6 +33,17 @@ class Measured:
     labels: Labels
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What is pushed: how much of a metric one thing of a scope used at a moment."""
+
+    metric: str
+    scope_id: str
+    moment: datetime
+    value: Decimal
+    labels: Labels
+
+
 class Collector(Protocol):
     """Knows what was used."""
 
@@ -78,17 +89,17 @@ class Pushed:
     def __init__(self, database: Database, options: Options) -> None:
         self.database = database
 
-    def push(self, used: Iterable[tuple[str, str, datetime, Decimal, Labels]]) -> None:
-        """Keep what was used, until it is collected: metric, scope, moment, value and labels of each thing."""
+    def push(self, used: Iterable[Used]) -> None:
+        """Keep what was used, until it is collected."""
         rows = [
             {
-                "metric": metric,
-                "scope_id": scope_id,
-                "moment": int(moment.timestamp()),
-                "qty": format(value, "f"),
-                "labels": dict(labels),
+                "metric": one.metric,
+                "scope_id": one.scope_id,
+                "moment": int(one.moment.timestamp()),
+                "qty": format(one.value, "f"),
+                "labels": dict(one.labels),
             }
-            for metric, scope_id, moment, value, labels in used
+            for one in used
         ]
         if rows:
             with self.database.writing() as connection:

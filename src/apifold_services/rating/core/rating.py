@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
-from apifold import Database, Deployment
+from apifold import Database, Deployment, Invalid
 from apifold_services.rating.core import collect
-from apifold_services.rating.core.collect import Collector, Fetcher, Prometheus, Pushed, Source, chosen
+from apifold_services.rating.core.collect import Collector, Fetcher, Prometheus, Pushed, Source, Used, chosen
 from apifold_services.rating.core.collectors import Collectors
 from apifold_services.rating.core.flat_storage import FlatStorage
 from apifold_services.rating.core.metrics import Metrics
 from apifold_services.rating.core.modules import HashmapProcessor, Modules, Noop, ScriptProcessor
 from apifold_services.rating.core.options import Options
 from apifold_services.rating.core.pipeline import Pipeline, Sources
+from apifold_services.rating.core.points import Frame
 from apifold_services.rating.core.reprocesses import Reprocesses
 from apifold_services.rating.core.rules import Rules
 from apifold_services.rating.core.scopes import Scopes
@@ -86,6 +87,23 @@ class RatingCore:
     def pushed(self) -> Pushed:
         """Usage that was pushed."""
         return Pushed(self.database, self.options)
+
+    def keep(self, frames: Sequence[Frame]) -> None:
+        """Keep usage at the prices that it has."""
+        with self.database.writing() as connection:
+            self.storage.push(connection, frames)
+
+    def push(self, used: Sequence[Used]) -> None:
+        """Keep usage until it is collected and rated.
+
+        Raises:
+            Invalid: it is of a metric that is not known.
+        """
+        known = {metric.name for metric in self.metrics.listed}
+        for one in used:
+            if one.metric not in known:
+                raise Invalid(f"There is no metric {one.metric!r}; there are: {', '.join(sorted(known))}.")
+        self.pushed.push(used)
 
     def work(self, stopped: Callable[[], bool]) -> None:
         """Rate everything that can be rated now."""

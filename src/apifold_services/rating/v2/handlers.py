@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from apifold import Caller, Invalid, NotFound, Page, Response
+from apifold_services.rating.core.collect import Used
 from apifold_services.rating.core.moments import moment
 from apifold_services.rating.core.points import Frame, Labels, Period, Point
 from apifold_services.rating.core.rating import RatingCore
@@ -43,27 +44,11 @@ def get_dataframes(
 def add_dataframes(core: RatingCore, body: Mapping[str, Any]) -> None:
     if not body["dataframes"]:
         raise Invalid("Parameter dataframes must not be empty.")
-    frames = [read_frame(one) for one in body["dataframes"]]
-    with core.database.writing() as connection:
-        core.storage.push(connection, frames)
+    core.keep([read_frame(one) for one in body["dataframes"]])
 
 
 def push_usage(core: RatingCore, body: Mapping[str, Any]) -> tuple[None, int]:
-    known = {metric.name for metric in core.metrics.listed}
-    for one in body["usage"]:
-        if one["metric"] not in known:
-            raise Invalid(f"There is no metric {one['metric']!r}; there are: {', '.join(sorted(known))}.")
-    now = datetime.now(UTC)
-    core.pushed.push(
-        (
-            one["metric"],
-            one["scope_id"],
-            moment(one.get("moment"), "moment") or now,
-            decimal(one["value"], "value"),
-            _labels(one.get("labels", {})),
-        )
-        for one in body["usage"]
-    )
+    core.push([read_used(one) for one in body["usage"]])
     return None, 202
 
 
@@ -229,6 +214,17 @@ def read_frame(said: Mapping[str, Any]) -> Frame:
         raise Invalid("A period ends after it begins.")
     usage = {metric: tuple(map(_read_point, points)) for metric, points in said["usage"].items()}
     return Frame(Period(begin, end), usage)
+
+
+def read_used(said: Mapping[str, Any]) -> Used:
+    """Usage as clients push it, now where they name no moment. Raises Invalid where its number or moment is none."""
+    return Used(
+        said["metric"],
+        str(said["scope_id"]),
+        moment(said.get("moment"), "moment") or datetime.now(UTC),
+        decimal(said["value"], "value"),
+        _labels(said.get("labels", {})),
+    )
 
 
 def _read_point(said: Mapping[str, Any]) -> Point:
