@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 from openapi_spec_validator import validate
+
+import apifold_services.rating
+from apifold import Version
+
+DESCRIPTION = Path(apifold_services.rating.__file__).parent / "v2" / "openapi.yaml"
 
 BEGIN = datetime(2026, 7, 1, tzinfo=UTC)
 WHEN = {"begin": "2026-07-01T00:00:00Z", "end": "2026-08-01T00:00:00Z"}
@@ -341,3 +348,21 @@ def test_what_is_not_there_is_told_in_json(api, path):
     other = api.delete("/v2/summary")
     assert (other.status, other.headers["allow"]) == (405, "GET, HEAD")
     assert api.post("/v2/scope", body=b"x", headers={"content-type": "text/plain"}).status == 415
+
+
+def test_another_operation_is_another_version():
+    """What clients read at `/` grows with what they may call; record both anew with each change of either."""
+    recorded, *operations = Path(__file__).with_name("v2_operations.txt").read_text().splitlines()
+    document = yaml.safe_load(DESCRIPTION.read_text())
+    methods = ("get", "post", "put", "patch", "delete")
+    there = [
+        f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item if method in methods
+    ]
+    assert (document["info"]["version"], sorted(there)) == (recorded, operations)
+    since = [
+        Version.parse(item[method]["x-apifold"]["since"])
+        for item in document["paths"].values()
+        for method in methods
+        if "since" in item.get(method, {}).get("x-apifold", {})
+    ]
+    assert max(since) == Version.parse(recorded)
