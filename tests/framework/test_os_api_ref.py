@@ -109,13 +109,26 @@ def test_sphinx_takes_whatever_authors_wrote(tmp_path):
                 "summary": text,
                 "description": text,
                 "tags": [text[:9] or "x"],
-                "parameters": [{"name": "id", "in": "path", "required": True, "description": text}],
-                "responses": {"200": {"description": text, "content": {"text/plain": {"example": text}}}},
+                "parameters": [
+                    {"name": "id", "in": "path", "required": True, "description": text},
+                    {"name": text, "in": "query", "schema": {"type": text}},
+                ],
+                "requestBody": {
+                    "description": text,
+                    "content": {text: {"schema": {"properties": {text: {"description": text}}}, "example": [text]}},
+                },
+                "responses": {
+                    "200": {"description": text, "content": {"text/plain": {"example": text}}, "headers": {text: {}}},
+                    "404": {"description": text},
+                    "default": {"description": text, "content": {"text/plain": {"examples": {text: {"value": text}}}}},
+                },
             }
         }
         for index, text in enumerate(texts)
     }
-    document = {"openapi": "3.1.0", "info": {"title": "x", "version": "1", "description": texts[0]}, "paths": paths}
+    tags = [{"name": text[:9] or "x", "description": text} for text in texts]
+    info = {"title": "x", "version": "1", "description": texts[0]}
+    document = {"openapi": "3.1.0", "info": info, "tags": tags, "paths": paths}
     write_os_api_ref([(ENTRY, document)], tmp_path)
     assert build(tmp_path) == ""
 
@@ -183,7 +196,7 @@ def test_everything_of_an_operation_is_there(tmp_path):
     page = files["shop-v2.rst"]
     assert ".. rest_method:: PUT /shop/orders/{id}\n   min_version: 2.1\n" in page
     assert '- "items.name": items.name_body' in page
-    assert "\n4XX: Wrong\n" in page
+    assert "\n**4XX**\n\nWrong\n" in page
     assert '"name": "' in page  # an example is made where there is none
     said = yaml.safe_load(files["shop-v2-parameters.yaml"])
     assert [one["in"] for one in said.values()] == sorted(

@@ -5,9 +5,11 @@ Source: the documentation of os-api-ref: `rest_method`, `rest_parameters`, `rest
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,8 +30,13 @@ SECTIONS = {"header": 1, "path": 2, "query": 3, "body": 4}
 DEEPEST = 8
 """Levels of a body's members that are listed."""
 
+MOST_MEMBERS = 500
+"""Members of one body that are listed."""
+
 LONGEST_SAMPLE = 20_000
 """Characters of one example that are shown."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z]|[A-Za-z][\w.-]*[A-Za-z0-9]")
 
 
 def write_os_api_ref(documents: Iterable[tuple[CatalogueEntry, dict[str, Any]]], directory: Path) -> list[Path]:
@@ -150,7 +157,7 @@ class ApiSource:
                 reason = self._reasons.give(int(status), text)
                 codes["success" if int(status) < 400 else "error"].append(f"   - {status}: {reason}")
             else:
-                others.append(f"{'Any other status' if status == 'default' else escaped(status)}: {text}")
+                others += [f"**{'Any other status' if status == 'default' else escaped(status)}**", text]
         for kind, lines in codes.items():
             if lines:
                 yield f".. rest_status_code:: {kind} {STATUS_FILE}\n\n" + "\n".join(lines)
@@ -179,7 +186,7 @@ class ApiSource:
             yield from self._samples(content, "response")
 
     def _table(self, found: list[tuple[str, dict[str, Any]]]) -> str:
-        lines = {f"   - {_quoted(name)}: {self.parameters.give(name, said)}": None for name, said in found}
+        lines = {f"   - {_quoted(_shown(name))}: {self.parameters.give(name, said)}": None for name, said in found}
         return f".. rest_parameters:: {self.parameters_file}\n\n" + "\n".join(lines) if lines else ""
 
     def _samples(self, content: dict[str, Any], side: Literal["request", "response"]) -> Iterator[str]:
@@ -209,8 +216,8 @@ class ApiSource:
 
     def _members_of(self, content: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         schemas = [mapping(self._outline.followed(one)).get("schema") for one in content.values()]
-        found = {name: said for schema in schemas for name, said in self._members(schema, "", ())}
-        return list(found.items())
+        found = (member for schema in schemas for member in self._members(schema, "", ()))
+        return list(dict(islice(found, MOST_MEMBERS)).items())
 
     def _members(self, schema: Any, inside: str, above: tuple[int, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
         """A body's members, those of members as `member.name`; a schema inside itself is not unfolded."""
@@ -245,7 +252,7 @@ def _type(schema: dict[str, Any]) -> str:
     kind = schema.get("type")
     kinds = [str(one) for one in kind if one != "null"] if isinstance(kind, list) else [str(kind)] if kind else []
     fallback = "object" if "properties" in schema else "string" if "enum" in schema else "any"
-    return " or ".join(kinds) or fallback
+    return escaped(" or ".join(kinds) or fallback)
 
 
 def _life(written: dict[str, Any]) -> dict[str, str]:
@@ -260,6 +267,11 @@ def _phrase(code: int) -> str:
         return HTTPStatus(code).phrase
     except ValueError:
         return f"Status {code}"
+
+
+def _shown(name: str) -> str:
+    """A name as a cell of a table: plain ones as they are, for os-api-ref looks for those of the path."""
+    return name if _PLAIN_NAME.fullmatch(name) else escaped(name) or "…"
 
 
 def _quoted(name: str) -> str:
