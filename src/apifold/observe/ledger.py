@@ -64,7 +64,7 @@ class Ledger(Generic[Notes]):
         with (self.directory / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             past = self._past()
-            ended = [file for file in sorted(self.directory.glob("*.json")) if not _is_in_use(file, PAST)]
+            ended = [file for file in sorted(self.directory.glob("*.json")) if not _is_in_use(file)]
             found = {file: self._read(file) for file in ended if file.name not in past.folded}
             notes = [one for one in (past.notes, *found.values()) if one is not None]
             folded = [file.name for file, one in found.items() if one is not None]
@@ -108,9 +108,9 @@ def _put(file: Path, content: bytes) -> None:
     draft.replace(file)
 
 
-def _is_in_use(file: Path, past: str) -> bool:
+def _is_in_use(file: Path) -> bool:
     """Whether the process that writes a file still runs, here or in another server of this machine."""
-    if file.name == past:
+    if file.name == PAST:
         return True
     pid = file.name.partition("-")[0]
     if not pid.isdigit():

@@ -16,7 +16,6 @@ from apifold.reference.pages import CONTENT_SECURITY_POLICY
 from apifold.reference.pages import redoc as redoc_page
 from apifold.reference.pages import swagger_ui as swagger_ui_page
 from apifold.reference.whole import with_parts
-from apifold.versions.negotiation import LATEST
 from apifold.versions.version import Version
 
 _PAGE = (("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", CONTENT_SECURITY_POLICY))
@@ -67,10 +66,10 @@ class Document:
         if self.versions is None or limits is None:
             raise NotFound("Clients choose no version of this API.")
         try:
-            chosen = limits.most if version.lower() == LATEST else Version.parse(version)
+            chosen = limits.named(version)
         except ValueError as error:
             raise NotFound(f"{error}.") from None
-        if not limits.least <= chosen <= limits.most:
+        if chosen not in limits:
             raise NotFound(f"There are versions {limits.least} to {limits.most}.")
         if len(self.at_versions) > MAX_VERSIONS:
             self.at_versions.clear()

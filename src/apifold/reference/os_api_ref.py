@@ -21,6 +21,7 @@ from apifold.reference.prose import as_sent
 from apifold.reference.restructured_text import escaped, heading, literal, rst
 from apifold.reference.static_pages import Names
 from apifold.schema.generate import CannotGenerate, generate
+from apifold.versions.marks import span
 
 STATUS_FILE = "http-status.yaml"
 
@@ -257,9 +258,8 @@ def _type(schema: dict[str, Any]) -> str:
 
 def _life(written: dict[str, Any]) -> dict[str, str]:
     """The versions from which on, and up to which, something is there, where it says so."""
-    said = mapping(written.get("x-apifold"))
-    found = {"min_version": said.get("since"), "max_version": said.get("until")}
-    return {key: str(version) for key, version in found.items() if version}
+    named = zip(("min_version", "max_version"), span(written), strict=True)
+    return {key: version for key, version in named if version}
 
 
 def _phrase(code: int) -> str:

@@ -22,6 +22,8 @@ from apifold.marked import escape, unescape
 from apifold.versions.marks import Mark, Span, marks, without
 from apifold.versions.version import Version
 
+LATEST = "latest"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -29,6 +31,17 @@ class Limits:
 
     least: Version
     most: Version
+
+    def __contains__(self, version: Version) -> bool:
+        return self.least <= version <= self.most
+
+    def named(self, text: str) -> Version:
+        """The version that a text names, whether it is one of them or not; `latest` is the newest.
+
+        Raises:
+            ValueError: it names none.
+        """
+        return self.most if text.lower() == LATEST else Version.parse(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,27 +291,19 @@ def _unmet(document: dict[str, Any], whole: dict[str, Any]) -> Iterator[tuple[st
     named, all_named = ((one.get("components") or {}).get("schemas") or {} for one in (document, whole))
     for root, schema in root_schemas(document):
         for pointer, node in subschemas(schema, root):
-            required = node.get("required")
-            if not isinstance(required, list) or not node.keys() & {"allOf", "anyOf", "oneOf", "$ref", "properties"}:
-                continue
-            missing = [name for name in required if name not in _members(node, named)]
-            before = _at(whole, pointer) if missing else None
-            yield from ((f"{pointer}/required", name) for name in missing if name in _members(before, all_named))
-    yield from _unmet_parts(document, whole)
+            for key, required in _required(node):
+                missing = required - _members(node, named)
+                before = _at(whole, pointer) if missing else None
+                yield from ((f"{pointer}/{key}", name) for name in sorted(missing & _members(before, all_named)))
 
 
-def _unmet_parts(document: dict[str, Any], whole: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The same of what the parts of a composition require of each other."""
-    named, all_named = ((one.get("components") or {}).get("schemas") or {} for one in (document, whole))
-    for root, schema in root_schemas(document):
-        for pointer, node in subschemas(schema, root):
-            parts = node.get("allOf")
-            if not isinstance(parts, list):
-                continue
-            wanted = {name for part in parts if isinstance(part, dict) for name in part.get("required") or ()}
-            missing = wanted - _members(node, named)
-            before = _at(whole, pointer) if missing else None
-            yield from ((f"{pointer}/allOf", name) for name in sorted(missing & _members(before, all_named)))
+def _required(node: dict[str, Any]) -> Iterator[tuple[str, set[str]]]:
+    """What a schema that has members requires, and what its parts require of each other, each by its keyword."""
+    required, parts = node.get("required"), node.get("allOf")
+    if isinstance(required, list) and node.keys() & {"allOf", "anyOf", "oneOf", "$ref", "properties"}:
+        yield "required", set(required)
+    if isinstance(parts, list):
+        yield "allOf", {name for part in parts if isinstance(part, dict) for name in part.get("required") or ()}
 
 
 def _members(schema: Any, named: dict[str, Any], seen: frozenset[str] = frozenset()) -> set[str]:

@@ -49,6 +49,13 @@ class Mark:
     can_go: bool
 
 
+def span(node: dict[str, Any]) -> Span:
+    """Since and until when something is there, as it says itself."""
+    said = node.get(KEY)
+    since, until = (said.get("since"), said.get("until")) if isinstance(said, dict) else ("", "")
+    return str(since or ""), str(until or "")
+
+
 def marks(document: dict[str, Any]) -> Iterator[Mark]:
     """Everything in a document that is not in every version."""
     stack: list[tuple[Any, str, str, bool]] = [(document, "", "", False)]
@@ -153,9 +160,9 @@ def _is_gone(gone: _Gone, name: str) -> bool:
 def _spans(document: dict[str, Any], node: dict[str, Any]) -> Iterator[Span]:
     """What a node says, and what is said where it refers to."""
     for _ in range(_HOPS):
-        said = node.get(KEY)
-        if isinstance(said, dict) and (said.get("since") or said.get("until")):
-            yield str(said.get("since", "")), str(said.get("until", ""))
+        said = span(node)
+        if any(said):
+            yield said
         target = node.get("$ref")
         if not isinstance(target, str) or not target.startswith("#"):
             return
@@ -173,9 +180,9 @@ def _around(document: dict[str, Any], pointer: str) -> Iterator[Span]:
     node: Any = document
     for part in map(unescape, pointer.split("/")[1:-1]):
         node = node.get(part) if isinstance(node, dict) else None
-        said = node.get(KEY) if isinstance(node, dict) and node is not document else None
-        if isinstance(said, dict) and (said.get("since") or said.get("until")):
-            yield str(said.get("since", "")), str(said.get("until", ""))
+        said = span(node) if isinstance(node, dict) else ("", "")
+        if any(said):
+            yield said
 
 
 def _can_go(key: str, is_name: bool) -> bool:

@@ -11,7 +11,6 @@ from apifold.http.response import Headers
 from apifold.versions.history import Limits
 from apifold.versions.version import Version
 
-LATEST = "latest"
 _SLOT = "{version}"
 
 
@@ -70,7 +69,7 @@ class Negotiation:
             ValueError: it makes no sense; the text says why.
         """
         usual = Version.parse(said.default) if said.default else limits.least
-        if not limits.least <= usual <= limits.most:
+        if usual not in limits:
             raise ValueError(f"the default {usual} is not between {limits.least} and {limits.most}")
         written = said.headers if isinstance(said.headers, dict) else dict.fromkeys(said.headers, _SLOT)
         if not written:
@@ -95,14 +94,12 @@ class Negotiation:
         """
         if not asked:
             return self.usual
-        if asked.lower() == LATEST:
-            return self.limits.most
         try:
-            version = Version.parse(asked)
+            version = self.limits.named(asked)
         except ValueError as error:
             raise Malformed(f"{error}; or say `latest`.") from None
-        least, most = self.limits.least, self.limits.most
-        if not least <= version <= most:
+        if version not in self.limits:
+            least, most = self.limits.least, self.limits.most
             detail = f"Version {version} is not supported by the API. Minimum is {least} and maximum is {most}."
             raise NotAcceptable((f"{least} to {most}",), detail)
         return version
