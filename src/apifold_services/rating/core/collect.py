@@ -12,10 +12,11 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from sqlalchemy import and_, delete, func, select
+from sqlalchemy import and_, select
 
 from apifold import Database, SettingsError, Unavailable
 from apifold_services.rating.core.metrics import Metric
+from apifold_services.rating.core.moments import seconds
 from apifold_services.rating.core.options import Options
 from apifold_services.rating.core.points import Labels, Period
 from apifold_services.rating.core.tables import usage
@@ -79,7 +80,7 @@ class Source:
 
 
 class Pushed:
-    """`usage`: what was pushed to this service, as a collector and as a fetcher.
+    """`usage`: what was pushed to this service, as a collector and as a fetcher; kept, for a past may be rated again.
 
     Of one thing (its labels), the greatest value of a period is what was used in it.
     """
@@ -95,7 +96,7 @@ class Pushed:
             {
                 "metric": one.metric,
                 "scope_id": one.scope_id,
-                "moment": int(one.moment.timestamp()),
+                "moment": seconds(one.moment),
                 "qty": format(one.value, "f"),
                 "labels": dict(one.labels),
             }
@@ -113,8 +114,8 @@ class Pushed:
         wanted = and_(
             usage.c.scope_id == scope_id,
             usage.c.metric == metric.name,
-            usage.c.moment >= int(period.begin.timestamp()),
-            usage.c.moment < int(period.end.timestamp()),
+            usage.c.moment >= seconds(period.begin),
+            usage.c.moment < seconds(period.end),
         )
         with self.database.reading() as connection:
             rows = connection.execute(select(usage).where(wanted).order_by(usage.c.id)).all()
@@ -126,16 +127,6 @@ class Pushed:
             if key not in most or most[key].value < one.value:
                 most[key] = one
         return list(most.values())
-
-    def forget(self, before: datetime) -> None:
-        """Remove what was pushed for a time that is over."""
-        with self.database.writing() as connection:
-            connection.execute(delete(usage).where(usage.c.moment < int(before.timestamp())))
-
-    def count(self) -> int:
-        """How much waits to be collected."""
-        with self.database.reading() as connection:
-            return connection.scalar(select(func.count()).select_from(usage)) or 0
 
 
 class Prometheus:
@@ -158,11 +149,11 @@ class Prometheus:
         return sorted({str(one[scope_key]) for one in found if one.get(scope_key)})
 
     def collect(self, metric: Metric, period: Period, scope_key: str, scope_id: str) -> Sequence[Measured]:
-        seconds = int((period.end - period.begin).total_seconds())
+        length = int((period.end - period.begin).total_seconds())
         selected = f"{metric.name}{{{scope_key}={_quoted(scope_id)}}}"
         said = metric.arguments
         over = said.get("range_function") or f"{said.get('aggregation_method', 'max')}_over_time"
-        query = f"{over}({selected}[{seconds}s])"
+        query = f"{over}({selected}[{length}s])"
         if said.get("query_function"):
             query = f"{said['query_function']}({query})"
         by = ", ".join((*metric.groupby, *metric.metadata))

@@ -7,7 +7,7 @@ too large that no table has as many rows. SQLite knows floating point only, whic
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from decimal import Context, Decimal
+from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,15 @@ MAX_WHOLE = Decimal(10) ** 18
 """What a number must be below."""
 
 _EXACT = Context(prec=64)
+
+
+def number(said: Any) -> Decimal | None:
+    """The number that something is, or says; None where it is none, or has no end."""
+    try:
+        found = Decimal(str(said))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
 
 
 def columns(name: str) -> list[Column[int]]:

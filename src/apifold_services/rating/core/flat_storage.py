@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, literal, o
 
 from apifold import Database, Invalid, Page
 from apifold_services.rating.core import exact
-from apifold_services.rating.core.points import Frame, Period, Point, seconds
+from apifold_services.rating.core.moments import seconds
+from apifold_services.rating.core.points import Frame, Period, Point
 from apifold_services.rating.core.storage import CHUNK, NUMBERS, TYPE, Asked, Filters, Sum, checked_name
 from apifold_services.rating.core.tables import flat
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Context, Decimal, InvalidOperation, localcontext
+from decimal import Context, Decimal, localcontext
 from typing import Literal
 
-from apifold_services.rating.core.points import Frame, Labels, Point
+from apifold_services.rating.core import exact
+from apifold_services.rating.core.points import Frame, Point
 
 Kind = Literal["flat", "rate"]
 
@@ -128,7 +129,7 @@ class Hashmap:
         for name, table in tables.items():
             if name and name in labels:
                 _map(groups, table, str(labels[name]))
-                _reach(groups, table, _number(labels, name))
+                _reach(groups, table, exact.number(labels[name]))
         return sum((priced.price(point.qty) for priced in groups.values()), Decimal(0))
 
 
@@ -140,15 +141,7 @@ def _map(groups: dict[str, _Priced], table: _Table, value: str) -> None:
 
 
 def _reach(groups: dict[str, _Priced], table: _Table, reached: Decimal | None) -> None:
+    """No level is reached by what is no number."""
     for group, rules in table.thresholds.items():
         if reached is not None:
             groups.setdefault(group, _Priced()).reach(rules, reached)
-
-
-def _number(labels: Labels, name: str) -> Decimal | None:
-    """An attribute as a number; no level is reached by what is none."""
-    try:
-        found = Decimal(str(labels[name]))
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() else None

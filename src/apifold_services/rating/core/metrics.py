@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from apifold import SettingsError, read_file
+from apifold_services.rating.core import exact
 
 Mutate = Literal["NONE", "NUMBOOL", "NOTNUMBOOL", "FLOOR", "CEIL", "MAP"]
 
@@ -154,11 +155,8 @@ def _fraction(name: str, said: float | str) -> Fraction:
 
 
 def _number(said: Any) -> Decimal:
-    try:
-        found = Decimal(str(said))
-    except InvalidOperation:
-        found = Decimal("NaN")
-    if not found.is_finite():
+    found = exact.number(said)
+    if found is None:
         raise ValueError(f"mutate_map: {said!r} is no number")
     return found
 

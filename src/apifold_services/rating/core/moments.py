@@ -1,4 +1,4 @@
-"""Moments as people and clients write them."""
+"""Moments as people and clients write them, and as they are kept."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ def moment(text: str | None, name: str = "timestamp") -> datetime | None:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:
         raise Invalid(f"Invalid {name}: {text[:80]!r} is out of range.") from None
+
+
+def seconds(moment: datetime) -> int:
+    """A moment in seconds since the epoch, as it is kept."""
+    return int(moment.timestamp())
+
+
+def moment_at(seconds: int) -> datetime:
+    """The moment that is kept so."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def is_date(text: str | None) -> bool:

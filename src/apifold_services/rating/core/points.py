@@ -8,11 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Self
 
-
-def seconds(moment: datetime) -> int:
-    """A moment in seconds since the epoch, as it is kept."""
-    return int(moment.timestamp())
-
+from apifold_services.rating.core.moments import moment_at
 
 Labels = Mapping[str, str]
 """Attributes of what was used, by name."""
@@ -36,7 +32,7 @@ class Period:
     @classmethod
     def between(cls, begin: int, end: int) -> Self:
         """Between two moments in seconds since the epoch."""
-        return cls(datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(end, UTC))
+        return cls(moment_at(begin), moment_at(end))
 
     @classmethod
     def of(cls, begin: datetime | None, end: datetime | None) -> Self:

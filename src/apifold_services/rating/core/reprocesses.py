@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from apifold import Database, Invalid, Page
+from apifold_services.rating.core.moments import moment_at, seconds
 from apifold_services.rating.core.points import Period
 from apifold_services.rating.core.scopes import Scope, ScopeQuery, Scopes
 from apifold_services.rating.core.tables import reprocesses
@@ -70,8 +71,8 @@ class Reprocesses:
             rows = [
                 {
                     "scope_id": scope.scope_id,
-                    "begin": int(period.begin.timestamp()),
-                    "end": int(period.end.timestamp()),
+                    "begin": seconds(period.begin),
+                    "end": seconds(period.end),
                     "current": None,
                     "reason": reason,
                 }
@@ -100,10 +101,9 @@ class Reprocesses:
 
     def advance(self, connection: Connection, task: Reprocess, to: datetime) -> bool:
         """Note that a past is rated again up to a moment; False where somebody else was faster."""
-        current = reprocesses.c.current
-        before = current.is_(None) if task.current is None else current == int(task.current.timestamp())
-        still = and_(reprocesses.c.id == task.id, before)
-        done = connection.execute(update(reprocesses).where(still).values(current=int(to.timestamp())))
+        before = None if task.current is None else seconds(task.current)
+        still = and_(reprocesses.c.id == task.id, reprocesses.c.current == before)
+        done = connection.execute(update(reprocesses).where(still).values(current=seconds(to)))
         return done.rowcount == 1
 
     def _check_window(self, period: Period) -> None:
@@ -137,7 +137,7 @@ class Reprocesses:
                     f"{name} reprocess timestamp [{_plain(moment)}] cannot be after the last processed timestamp "
                     f"[{_plain(last) if last else None}] of scope [{scope.scope_id}]."
                 )
-        begin, end = int(period.begin.timestamp()), int(period.end.timestamp())
+        begin, end = seconds(period.begin), seconds(period.end)
         overlaps = and_(reprocesses.c.begin < end, reprocesses.c.end > begin)
         mine = and_(reprocesses.c.scope_id == scope.scope_id, _OPEN, overlaps)
         if connection.scalar(select(reprocesses.c.id).where(mine)) is not None:
@@ -155,6 +155,5 @@ def _plain(moment: datetime) -> str:
 
 
 def _reprocess(row: Any) -> Reprocess:
-    begin, end = (datetime.fromtimestamp(seconds, UTC) for seconds in (row.begin, row.end))
-    current = None if row.current is None else datetime.fromtimestamp(row.current, UTC)
-    return Reprocess(row.id, row.scope_id, begin, end, current, row.reason)
+    current = None if row.current is None else moment_at(row.current)
+    return Reprocess(row.id, row.scope_id, moment_at(row.begin), moment_at(row.end), current, row.reason)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, or_, select, update
@@ -15,14 +15,12 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, o
 from apifold import Conflict, Database, Invalid, NotFound
 from apifold_services.rating.core import exact
 from apifold_services.rating.core.hashmap import NO_GROUP, Kind, Rule
+from apifold_services.rating.core.moments import seconds
 from apifold_services.rating.core.tables import fields, groups, mappings, services, thresholds
-from apifold_services.rating.core.validity import check_change, check_times
+from apifold_services.rating.core.validity import author, check_change, check_times, holds
 
 Row = Mapping[str, Any]
 """What is kept of one thing, by column."""
-
-UNKNOWN = "unknown"
-"""Who made a rule, where nobody says who he is."""
 
 _SHORT = {"service": (services, "service_id"), "field": (fields, "field_id"), "group": (groups, "group_id")}
 
@@ -177,10 +175,10 @@ class Rules:
                 **_priced(draft),
                 "name": draft.name or uuid.uuid4().hex,
                 "description": draft.description,
-                "created": _seconds(now),
-                "start": _seconds(start),
-                "end": _seconds(draft.end) if draft.end else None,
-                "created_by": by[:32] or UNKNOWN,
+                "created": seconds(now),
+                "start": seconds(start),
+                "end": seconds(draft.end) if draft.end else None,
+                "created_by": author(by),
                 "deleted": None,
                 "updated_by": None,
                 "deleted_by": None,
@@ -206,10 +204,10 @@ class Rules:
             if row["deleted"] is not None:
                 raise NotFound(f"No such mapping: {id}")
             changed = {name: value for name, value in changes.items() if value != row.get(name)}
-            check_change(row, changed, changed, now)
+            check_change(row, changed, now)
             if not changed:
                 return row
-            changed["updated_by"] = by[:32] or UNKNOWN
+            changed["updated_by"] = author(by)
             self._refuse_twins(connection, {**row, **changed})
             connection.execute(update(mappings).where(mappings.c.mapping_id == id).values(changed))
         return {**row, **changed}
@@ -220,7 +218,7 @@ class Rules:
             row = self._one(connection, "mapping", mappings, "mapping_id", id)
             if row["deleted"] is not None:
                 raise NotFound(f"No such mapping: {id}")
-            values = {"deleted": _seconds(datetime.now(UTC)), "deleted_by": by[:32] or UNKNOWN}
+            values = {"deleted": seconds(datetime.now(UTC)), "deleted_by": author(by)}
             connection.execute(update(mappings).where(mappings.c.mapping_id == id).values(values))
 
     def thresholds(self, **where: Any) -> list[Row]:
@@ -299,9 +297,7 @@ class Rules:
     def _refuse_twins(self, connection: Connection, row: Row) -> None:
         """Raises Conflict where a mapping has the name of another, or holds for the same at the same time."""
         other = and_(mappings.c.deleted.is_(None), mappings.c.mapping_id != row["mapping_id"])
-        same = [
-            _is(mappings.c[name], row[name]) for name in ("value", "tenant_id", "service_id", "field_id", "group_id")
-        ]
+        same = [mappings.c[name] == row[name] for name in ("value", "tenant_id", "service_id", "field_id", "group_id")]
         overlap: list[ColumnElement[bool]] = [or_(mappings.c.end.is_(None), mappings.c.end > row["start"])]
         if row["end"] is not None:
             overlap.append(mappings.c.start < row["end"])
@@ -311,7 +307,7 @@ class Rules:
 
     def _refuse_twin_thresholds(self, connection: Connection, row: Row) -> None:
         names = ("level", "tenant_id", "service_id", "field_id", "group_id")
-        same = and_(thresholds.c.threshold_id != row["threshold_id"], *(_is(thresholds.c[n], row[n]) for n in names))
+        same = and_(thresholds.c.threshold_id != row["threshold_id"], *(thresholds.c[n] == row[n] for n in names))
         if _rows(connection, thresholds, same):
             raise Conflict(_twin("Threshold", row["level"], row))
 
@@ -346,11 +342,8 @@ def decimal(said: Any, name: str) -> Decimal:
     Raises:
         Invalid: it is none.
     """
-    try:
-        found = Decimal(str(said))
-    except InvalidOperation:
-        found = Decimal("NaN")
-    if not found.is_finite() or not re.fullmatch(r"[-+0-9.eE]{1,60}", str(said)):
+    found = exact.number(said)
+    if found is None or not re.fullmatch(r"[-+0-9.eE]{1,60}", str(said)):
         raise Invalid(f"Invalid input for field/attribute {name}. Value: '{str(said)[:80]}'. Value should be a number.")
     try:
         exact.split(found)
@@ -364,10 +357,6 @@ def text(number: Decimal | None) -> str:
     return format(exact.plain(number if number is not None else Decimal(0)), "f")
 
 
-def _is(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
-    return column.is_(None) if value is None else column == value
-
-
 def _conditions(query: MappingQuery) -> Iterator[ColumnElement[bool]]:
     columns = mappings.c
     for name in ("service_id", "field_id", "group_id", "created_by", "updated_by", "deleted_by"):
@@ -376,18 +365,17 @@ def _conditions(query: MappingQuery) -> Iterator[ColumnElement[bool]]:
     if query.no_group:
         yield columns.group_id.is_(None)
     if query.by_tenant:
-        yield _is(columns.tenant_id, query.tenant_id)
+        yield columns.tenant_id == query.tenant_id
     if not query.with_deleted:
         yield columns.deleted.is_(None)
     if query.start is not None:
-        yield columns.start >= _seconds(query.start)
+        yield columns.start >= seconds(query.start)
     if query.end is not None:
-        yield columns.end < _seconds(query.end)
+        yield columns.end < seconds(query.end)
     if query.description:
         yield columns.description.contains(query.description, autoescape=True)
     if query.at is not None:
-        moment = _seconds(query.at)
-        yield and_(columns.start <= moment, or_(columns.end.is_(None), columns.end > moment))
+        yield holds(mappings, query.at)
 
 
 def _in_force(connection: Connection, at: datetime) -> Iterator[Rule]:
@@ -413,7 +401,3 @@ def _in_force(connection: Connection, at: datetime) -> Iterator[Rule]:
 def _rows(connection: Connection, table: Table, where: Any = True) -> list[Row]:
     found = connection.execute(select(table).where(where).order_by(table.c.id))
     return [dict(row._mapping) for row in found]
-
-
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from apifold import Conflict, Database, NotFound, Page
+from apifold_services.rating.core.moments import moment_at, seconds
 from apifold_services.rating.core.tables import scopes
 
 
@@ -146,7 +147,7 @@ class Scopes:
             scopes.c.id == scope.id,
             scopes.c.active.is_(True),
             scopes.c.reset_to.is_(None),
-            _is(scopes.c.last_processed, _seconds(scope.last_processed)),
+            scopes.c.last_processed == _seconds(scope.last_processed),
         )
         done = connection.execute(update(scopes).where(still).values(last_processed=_seconds(to)))
         return done.rowcount == 1
@@ -163,10 +164,6 @@ def _where(query: ScopeQuery) -> ColumnElement[bool]:
     return and_(True, *(scopes.c[name].in_(values) for name in names if (values := getattr(query, name))))
 
 
-def _is(column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
-    return column.is_(None) if value is None else column == value
-
-
 def _scope(row: Any) -> Scope:
     return Scope(
         row.id,
@@ -181,9 +178,9 @@ def _scope(row: Any) -> Scope:
     )
 
 
-def _moment(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+def _moment(kept: int | None) -> datetime | None:
+    return None if kept is None else moment_at(kept)
 
 
 def _seconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp())
+    return None if moment is None else seconds(moment)

@@ -13,22 +13,22 @@ import tempfile
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 
 from apifold import Conflict, Database, Invalid, Limits, NotFound, run_confined
+from apifold_services.rating.core import exact
+from apifold_services.rating.core.moments import seconds
 from apifold_services.rating.core.points import Frame, Point
 from apifold_services.rating.core.tables import scripts
-from apifold_services.rating.core.validity import check_change, check_times
+from apifold_services.rating.core.validity import author, check_change, check_times, holds
 
 LIMITS = Limits(seconds=10, cpu_seconds=5, memory=512 << 20, output=64 << 20)
 
 RUNNER = Path(__file__).with_name("script_runner.py")
-
-UNKNOWN = "unknown"
 
 
 class ScriptFailed(Conflict):  # type: ignore[misc]  # the public names are looked up when they are first asked for
@@ -51,17 +51,15 @@ class Scripts:
         """Scripts in the order in which they were made; with a moment, those in force then."""
         where: list[ColumnElement[bool]] = [] if with_deleted else [scripts.c.deleted.is_(None)]
         if at is not None:
-            moment = int(at.timestamp())
-            where.append(and_(scripts.c.start <= moment, or_(scripts.c.end.is_(None), scripts.c.end > moment)))
-        with self.database.reading() as connection:
-            return [dict(row._mapping) for row in connection.execute(select(scripts).where(*where).order_by("id"))]
+            where.append(holds(scripts, at))
+        return self._rows(*where)
 
     def get(self, id: str) -> Mapping[str, Any]:
         """A script that was not deleted. Raises NotFound."""
-        found = next((one for one in self.all() if one["script_id"] == id), None)
-        if found is None:
+        found = self._rows(scripts.c.script_id == id, scripts.c.deleted.is_(None))
+        if not found:
             raise NotFound(f"No such script: None (UUID: {id})")
-        return found
+        return found[0]
 
     def add(self, name: str, data: str, by: str, **times: Any) -> Mapping[str, Any]:
         """Make a script.
@@ -87,10 +85,10 @@ class Scripts:
                 "name": name,
                 **_content(data),
                 "description": times.get("description"),
-                "created": int(now.timestamp()),
-                "start": int(start.timestamp()),
-                "end": int(end.timestamp()) if end else None,
-                "created_by": by[:32] or UNKNOWN,
+                "created": seconds(now),
+                "start": seconds(start),
+                "end": seconds(end) if end else None,
+                "created_by": author(by),
             }
             connection.execute(insert(scripts).values(row))
         return self.get(str(row["script_id"]))
@@ -104,21 +102,21 @@ class Scripts:
         """
         row = self.get(id)
         values = {name: value for name, value in changes.items() if value is not None and value != row[name]}
-        check_change(row, values, values, datetime.now(UTC).replace(microsecond=0))
+        check_change(row, values, datetime.now(UTC).replace(microsecond=0))
         if not values:
             return row
         if "data" in values:
             self._check(values["data"])
             values |= _content(values["data"])
         with self.database.writing() as connection:
-            values["updated_by"] = by[:32] or UNKNOWN
+            values["updated_by"] = author(by)
             connection.execute(update(scripts).where(scripts.c.script_id == id).values(values))
         return self.get(id)
 
     def remove(self, id: str, by: str) -> None:
         """Delete a script; it is kept, for what was rated by it. Raises NotFound."""
         self.get(id)
-        values = {"deleted": int(datetime.now(UTC).timestamp()), "deleted_by": by[:32] or UNKNOWN}
+        values = {"deleted": seconds(datetime.now(UTC)), "deleted_by": author(by)}
         with self.database.writing() as connection:
             connection.execute(update(scripts).where(scripts.c.script_id == id).values(values))
 
@@ -130,6 +128,10 @@ class Scripts:
         """
         texts = [one["data"] for one in self.all(at=at)] if self.enabled else []
         return _run(texts, frame) if texts else frame
+
+    def _rows(self, *where: ColumnElement[bool]) -> list[Mapping[str, Any]]:
+        with self.database.reading() as connection:
+            return [dict(row._mapping) for row in connection.execute(select(scripts).where(*where).order_by("id"))]
 
     def _check(self, data: str) -> None:
         if not self.enabled:
@@ -154,7 +156,7 @@ def _run(texts: list[str], frame: Frame) -> Frame:
         raise ScriptFailed(f"A script failed: {why}")
     try:
         return _repriced(frame, json.loads(outcome.output))
-    except (ValueError, KeyError, TypeError, IndexError, InvalidOperation) as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ScriptFailed(f"A script left no usage behind: {error}") from None
 
 
@@ -190,7 +192,7 @@ def _repriced(frame: Frame, data: Any) -> Frame:
 
 
 def _price(text: Any) -> Decimal:
-    found = Decimal(str(text))
-    if not found.is_finite():
+    found = exact.number(text)
+    if found is None:
         raise ValueError(f"{text!r} is no price")
     return found

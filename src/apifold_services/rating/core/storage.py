@@ -22,7 +22,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from apifold import Database, Invalid, Page
 from apifold_services.rating.core import exact
-from apifold_services.rating.core.points import Frame, Labels, Period, Point, seconds
+from apifold_services.rating.core.moments import seconds
+from apifold_services.rating.core.points import Frame, Labels, Period, Point
 from apifold_services.rating.core.tables import periods as period_table
 from apifold_services.rating.core.tables import points, series, used_columns
 
