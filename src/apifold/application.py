@@ -38,6 +38,7 @@ from apifold.observe.access_log import AccessLog
 from apifold.observe.counters import Counters, Exposition
 from apifold.observe.crew import Crew
 from apifold.observe.events import Observers
+from apifold.observe.refusals import Refusals
 from apifold.observe.use import Uselog
 from apifold.pipeline.endpoint import Api
 from apifold.reference.documents import Document
@@ -74,6 +75,7 @@ class Application:
         self.stopping = False
         self.evidence = Evidence()
         self.uselog = Uselog(None, all=False)
+        self.refusals = Refusals(None)
         self.overview = Overview(self.settings, self._in_place, lambda: self.evidence)
         self._shadowing: Shadowing | None = None
         self._counters = Counters()
@@ -128,10 +130,11 @@ class Application:
             self._counters = Counters(self.crew.counts_file())
             self._shadowing = self._shadows()
             self.uselog = Uselog(self._notes_directory("use"), all=self.settings.use == "all")
+            self.refusals = Refusals(self._notes_directory("refusals"))
             counting = self.uselog if self.settings.use != "off" else None
             watching = [one for one in (self.access_log, self._shadowing, counting) if one is not None]
             answered = (self._counters.answered, *(one.answered for one in watching))
-            observers = Observers((self._counters.hear, logs.hear), answered)
+            observers = Observers((self._counters.hear, self.refusals.hear, logs.hear), answered)
             self._running = Running(builder, generation, observers, took)
         return self._running.generation
 
@@ -175,6 +178,7 @@ class Application:
         self._counters.write()
         self.evidence.write()
         self.uselog.write()
+        self.refusals.write()
 
     @property
     def running(self) -> Running:
@@ -195,6 +199,7 @@ class Application:
             Evidence(self._notes_directory("shadow")).fold()
         if self.settings.use != "off":
             Uselog(self._notes_directory("use"), all=self.settings.use == "all").fold()
+        Refusals(self._notes_directory("refusals")).fold()
         gc.collect()
         gc.freeze()
 
@@ -248,6 +253,10 @@ class Application:
     def use(self) -> list[dict[str, Any]]:
         """Who calls what, in every worker."""
         return self.uselog.rows()
+
+    def would_refuse(self) -> list[dict[str, Any]]:
+        """Who would be refused, were nothing let through, in every worker."""
+        return self.refusals.rows()
 
     def metrics(self) -> tuple[bytes, str]:
         """The metrics of every worker."""

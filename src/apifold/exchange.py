@@ -62,6 +62,7 @@ class Exchange(msgspec.Struct, eq=False):
         api: the API that was found, at the version that was asked for; or None.
         endpoint: the operation that was matched, or None.
         captured: the values of the path's variables, as sent.
+        project: the one that the path names in front of everything, where it does.
         media: the media type to answer in, "" where none is described.
         caller: who is asking.
         arguments: checked and coerced, by the names a handler takes; the body under `body`.
@@ -87,12 +88,20 @@ class Exchange(msgspec.Struct, eq=False):
     expected: str = ""
     version: Any = None
     notice: Headers = ()
+    project: str = ""
+
+    @property
+    def address(self) -> str:
+        """The API's address, as this client names it: with the project, where its path has one."""
+        base: str = self.api.base
+        return f"{self.request.base_url}{base}{f'/{self.project}' if self.project else ''}"
 
     def beside(self, request: Request) -> Exchange:
         """Another one for the same caller and API, on what this one began with."""
         site, observers = self.site, self.observers
         other = Exchange(request, self.began, site, observers, self.api, self.endpoint, self.captured)
         other.caller, other.is_shadow, other.version = self.caller, self.is_shadow, self.version
+        other.project = self.project
         return other
 
 

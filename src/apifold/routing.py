@@ -3,6 +3,9 @@
 Literal segments win over mixed ones (`{name}.json`), mixed over variables, variables over those that take the rest of
 the path; a path that leads nowhere is tried again with the next best. The cost of a look-up grows with the number
 of segments in the path, not with the number of templates.
+
+A template may end with a name: `/servers/{id}/action#reboot`. Several targets then share a path and a method, and
+what stands there is a `Choice` among them.
 """
 
 from __future__ import annotations
@@ -16,6 +19,21 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 T = TypeVar("T")
 
 
+def split_choice(template: str) -> tuple[str, str]:
+    """A template without the name that it ends with, and that name; "" for none."""
+    path, _, name = template.partition("#")
+    return path, name
+
+
+class Choice(Generic[T]):
+    """Targets at one path and method, by name; what a request says decides which one it gets."""
+
+    __slots__ = ("targets",)
+
+    def __init__(self, targets: Mapping[str, T]) -> None:
+        self.targets = targets
+
+
 class Node(Generic[T]):
     """One place in the tree: what may come next, and what stands here, by method."""
 
@@ -26,7 +44,7 @@ class Node(Generic[T]):
         self.mixed: list[tuple[re.Pattern[str], Node[T]]] = []
         self.variable: Node[T] | None = None
         self.rest: Node[T] | None = None
-        self.methods: dict[str, T] = {}
+        self.methods: dict[str, T | Choice[T]] = {}
 
 
 class Table(Generic[T]):
@@ -34,7 +52,7 @@ class Table(Generic[T]):
 
     def __init__(self) -> None:
         self.root: Node[T] = Node()
-        self.static: dict[str, Mapping[str, T]] = {}
+        self.static: dict[str, Mapping[str, T | Choice[T]]] = {}
         self._added: list[tuple[str, str, T, bool]] = []
 
     def extended(self, more: Table[T], wanted: Callable[[T], bool]) -> Table[T]:
@@ -51,21 +69,26 @@ class Table(Generic[T]):
         """Put a target at a template and method.
 
         Args:
-            template: `/plans/{name}`; percent-encoding is not used in templates.
+            template: `/plans/{name}`, or `/plans/{name}#run`; percent-encoding is not used in templates.
             method: upper case.
             target: what `find` shall give.
             rest: whether the last variable takes the whole rest of the path, slashes included.
         """
         self._added.append((template, method, target, rest))
         node = self.root
-        segments = template.split("/")[1:]
+        path, name = split_choice(template)
+        segments = path.split("/")[1:]
         for index, segment in enumerate(segments):
             node = _child(node, segment, rest=rest and index == len(segments) - 1)
-        node.methods[method] = target
-        if "{" not in template:
-            self.static[template] = node.methods
+        if name:
+            known = node.methods.get(method)
+            node.methods[method] = Choice({**(known.targets if isinstance(known, Choice) else {}), name: target})
+        else:
+            node.methods[method] = target
+        if "{" not in path:
+            self.static[path] = node.methods
 
-    def find(self, path: str, segments: Sequence[str], method: str) -> tuple[T, Sequence[str]] | None:
+    def find(self, path: str, segments: Sequence[str], method: str) -> tuple[T | Choice[T], Sequence[str]] | None:
         """The target for a path and method with the values of its variables, or None where there is none.
 
         Args:
@@ -97,7 +120,7 @@ class Table(Generic[T]):
         _search(self.root, segments, 0, "", allowed)
         return frozenset(allowed | {"HEAD"} if "GET" in allowed else allowed)
 
-    def _searched(self, segments: Sequence[str], method: str) -> tuple[T, Sequence[str]] | None:
+    def _searched(self, segments: Sequence[str], method: str) -> tuple[T | Choice[T], Sequence[str]] | None:
         found = _search(self.root, segments, 0, method, set())
         if found is None and method == "HEAD":
             found = _search(self.root, segments, 0, "GET", set())
@@ -128,7 +151,7 @@ def _child(node: Node[Any], segment: str, *, rest: bool) -> Node[Any]:
 
 def _search(
     node: Node[T], segments: Sequence[str], index: int, method: str, allowed: set[str]
-) -> tuple[T, list[str]] | None:
+) -> tuple[T | Choice[T], list[str]] | None:
     """The best target for a method, its variables' values last first; `allowed` collects the methods met."""
     if index == len(segments):
         if method in node.methods:

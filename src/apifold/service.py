@@ -37,11 +37,17 @@ class Parts:
         api: name of the API, its `service` and `id` joined by `-`.
         directory: where they are: every YAML and JSON file in it is a part.
         expand: makes an OpenAPI document of each; its `servers`, or `basePath`, must be the API's.
+        files: only those of these names, where any are said.
+        handlers: the module that bare operationIds name functions of, where a file does not say.
+        policy: file with rules of its own, beside those of the service.
     """
 
     api: str
     directory: Path
     expand: Expand | None = None
+    files: tuple[str, ...] = ()
+    handlers: str = ""
+    policy: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class Service:
         jobs: the kinds of long work that it does, by name.
         duties: what it does again and again, by name, in the process that does long work.
         parts: directories of files that add to its APIs.
+        overlays: files that change its descriptions (OpenAPI Overlay 1.0), by the folder of the API.
         implementations: who answers an API, or a part of one, by its name, where the deployment says nothing.
         named: implementations by names that settings may use for them.
         facts: what it says of itself, for descriptions that require something (`requires`).
@@ -70,6 +77,7 @@ class Service:
     jobs: Mapping[str, JobKind] = field(default_factory=dict)
     duties: Mapping[str, Duty] = field(default_factory=dict)
     parts: tuple[Parts, ...] = ()
+    overlays: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     implementations: Mapping[str, str] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -83,6 +83,12 @@ class Brownout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     every_hours: Annotated[float, _says("after how many hours it comes again; 0 is never")] = 0.0
 
 
+class OperationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a deployment changes about one operation of an API."""
+
+    validation: Annotated[ValidationModes, _says("`{request: MODE, response: MODE}`")] = ValidationModes()
+
+
 class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a deployment changes about one API, whatever its description says."""
 
@@ -100,6 +106,9 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         Changes | None, _says("changed files that break clients while it is CURRENT: `off`, `warn` or `refuse`")
     ] = None
     validation: Annotated[ValidationModes, _says("`{request: MODE, response: MODE}`")] = ValidationModes()
+    operations: Annotated[
+        dict[str, OperationSettings], _says("the same for single operations, by operationId: `{ID: {validation: ...}}`")
+    ] = {}
     status_after: Annotated[
         StatusRule | None,
         _says(

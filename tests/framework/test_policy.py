@@ -149,5 +149,5 @@ def test_a_second_file_replaces_rule_by_rule(tmp_path):
 def test_every_mistake_of_a_file_has_its_line(tmp_path):
     (tmp_path / "policy.yaml").write_text('"a": "role:x or"\n"b": "@"\n"c": "rule:z"\n')
     with pytest.raises(DescriptionErrors) as caught:
-        load_policy(tmp_path / "policy.yaml", None)
+        load_policy(tmp_path / "policy.yaml")
     assert [error.line for error in caught.value.errors] == [1, 3]

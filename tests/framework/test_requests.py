@@ -285,9 +285,14 @@ def test_in_log_mode_a_request_goes_on_and_is_counted(api, caplog):
     assert answer.status == 201
     assert "/more: is not a known member" in caplog.text
     assert (
-        'apifold_would_refuse_total{api="api",direction="request",operation="handlers.make"} 1.0'
+        'apifold_would_refuse_total{api="api",direction="request",field="body/more",operation="handlers.make",reason="is not a known member"} 1.0'
         in served.get("/-/metrics").text
     )
+    told = served.get("/-/refusals", headers={"user-agent": "old-client/1"}).json["refusals"]
+    assert {(one["field"], one["user"], one["count"]) for one in told} >= {
+        ("body/more", "developer", 1),
+        ("query/extra", "developer", 1),
+    }
 
 
 def test_in_off_mode_nobody_looks(api, caplog):

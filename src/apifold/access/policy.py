@@ -94,8 +94,8 @@ class PolicyErrors(Exception):
         self.errors = dict(errors)
 
 
-def load_policy(default: Path | None, override: Path | None) -> Policy:
-    """The policy of one or two files; the second replaces the first's rules by name, and may add some.
+def load_policy(*files: Path) -> Policy:
+    """The policy of some files; each replaces rules of those before it by name, and may add some.
 
     Raises:
         DescriptionErrors: everything that is wrong with them.
@@ -104,9 +104,7 @@ def load_policy(default: Path | None, override: Path | None) -> Policy:
     rules: dict[str, Any] = {}
     origin: dict[str, str] = {}
     errors: list[DescriptionError] = []
-    for path in (default, override):
-        if path is None:
-            continue
+    for path in files:
         name = str(path)
         try:
             texts[name] = path.read_text("utf-8")

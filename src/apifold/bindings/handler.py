@@ -11,13 +11,15 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
+from apifold.access.policy import Policy
 from apifold.bindings.modules import HandlerError
 from apifold.bindings.tasks import in_task
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation, Parameter
 from apifold.errors import DescriptionError, DescriptionErrors
-from apifold.exchange import Call, Exchange, Result
+from apifold.exchange import Call, Caller, Exchange, Result
 from apifold.http import Response
+from apifold.routing import split_choice
 from apifold.schema.names import argument_name
 from apifold.service import PerRequest
 
@@ -29,6 +31,8 @@ SPECIAL = {
     "page": "with the `page` trait: which part of the list is wanted, an `apifold.Page`",
     "inside": "answers another `apifold.Request` as if it had come in beside this one; to be awaited",
     "expected": "with the `etag` trait: the ETag that the change is based on, or nothing",
+    "address": "the API's address for links, as the client named it: with the project, where its path has one",
+    "allowed": "asks a rule of the policy file: `allowed(NAME)`, or `allowed(NAME, TARGET)` of a thing's values",
 }
 """Arguments that a handler gets for asking."""
 
@@ -80,7 +84,8 @@ class _Plan:
 
     `declared`: those the description gives. `drops`: given, but not taken. `absent`: taken without a default, but
     not always given. `special`: asked of the exchange. `provided`: from the service. `whole`: the body under its
-    own name. `fields`: form fields under their own names. `inside`: answers another request.
+    own name. `fields`: members of the body under their own names. `action`: the one member that is the body.
+    `inside`: answers another request. `policy`: the rules.
     """
 
     drops: tuple[str, ...]
@@ -90,12 +95,15 @@ class _Plan:
     made: tuple[tuple[str, PerRequest], ...]
     whole: str
     fields: tuple[str, ...]
+    action: str
     inside: Callable[..., Any]
+    policy: Policy | None
 
     @property
     def is_plain(self) -> bool:
         """Whether a call takes just what was read."""
-        return not (self.drops or self.absent or self.special or self.provided or self.whole or self.fields)
+        changes = (self.drops, self.absent, self.special, self.provided, self.whole, self.fields, self.action)
+        return not any(changes)
 
     async def all_arguments(self, exchange: Exchange) -> dict[str, Any]:
         """The arguments, those among them that take time to make."""
@@ -108,11 +116,14 @@ class _Plan:
     def arguments(self, exchange: Exchange) -> dict[str, Any]:
         """The arguments that are there at once."""
         arguments = exchange.arguments
+        if self.action:
+            arguments["body"] = (arguments.get("body") or {}).get(self.action)
         if self.whole and "body" in arguments:
             arguments[self.whole] = arguments.pop("body")
         if self.fields:
-            form = arguments.pop("body", None) or {}
-            arguments.update((argument_name(name), form[name]) for name in self.fields if name in form)
+            body = arguments.pop("body", None)
+            members = body if isinstance(body, dict) else {}
+            arguments.update((argument_name(name), members[name]) for name in self.fields if name in members)
         for name in self.drops:
             arguments.pop(name, None)
         for name in self.absent:
@@ -122,11 +133,19 @@ class _Plan:
                 arguments[name] = arguments.get("page")
             elif name == "inside":
                 arguments[name] = partial(self.inside, exchange)
+            elif name == "allowed":
+                arguments[name] = partial(_allowed, self.policy, exchange.caller)
             else:
                 arguments[name] = getattr(exchange, name)
         if self.provided:
             arguments.update(self.provided)
         return arguments
+
+
+def _allowed(policy: Policy | None, caller: Caller, name: str, target: Mapping[str, Any] | None = None) -> bool:
+    """Whether a rule lets a caller do something; the target is the caller's own where nothing is said."""
+    own = {"project_id": caller.project, "user_id": caller.user}
+    return policy is None or policy.rule(name)(caller, own if target is None else target)
 
 
 def _function(operation: Operation, option: Any, workplace: Workplace) -> Callable[..., Any]:
@@ -154,13 +173,14 @@ class _Taken:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What an operation gives: parameters by argument name; and a body, under its own name (`whole`), as the `fields`
-    of a form, or as `body`."""
+    """What an operation gives: parameters by argument name; and a body, under its own name (`whole`), by its members
+    (`fields`), or as `body`; of an `action`, what stands under its name."""
 
     declared: Mapping[str, Parameter]
     has_body: bool
     whole: str
     fields: tuple[str, ...]
+    action: str
 
     @property
     def names(self) -> set[str]:
@@ -192,7 +212,9 @@ def _plan(
         made=tuple((name, value) for name, value in provided.items() if isinstance(value, PerRequest)),
         whole=given.whole,
         fields=given.fields,
+        action=given.action,
         inside=workplace.inside,
+        policy=workplace.policy,
     )
     problems = [*_unfilled(taken, names | special | provided.keys()), *_ignored(taken, given, operation, workplace)]
     below = "/operationId" if operation.id else ""
@@ -210,12 +232,15 @@ def _given(taken: _Taken, operation: Operation, workplace: Workplace) -> _Given:
     body = None if operation.extension.stream else operation.body
     name = argument_name(body.name) if body and body.name else ""
     whole = name if name in taken.named and "body" not in taken.named else ""
-    by_field = body and "body" not in taken.named and not whole and not taken.any
+    action = split_choice(operation.path)[1]
+    by_field = body and "body" not in taken.named and not whole and not taken.any and not action
+    fields = _fields(operation, workplace) if by_field else ()
     return _Given(
         declared={argument_name(parameter.inner_name): parameter for parameter in operation.parameters},
         has_body=body is not None,
         whole=whole,
-        fields=_form_fields(operation, workplace) if by_field else (),
+        fields=fields if taken.named & set(map(argument_name, fields)) else (),
+        action=action if body else "",
     )
 
 
@@ -239,7 +264,7 @@ def _ignored(taken: _Taken, given: _Given, operation: Operation, workplace: Work
         if name not in fine and parameter.where in ("path", "query", "querystring"):
             what = f"{parameter.where} parameter {parameter.name!r}"
             yield f"{taken.place} does not take {what}", f"add `{name}` to its arguments"
-    if given.only_as_body and "body" not in taken.named:
+    if given.only_as_body and not given.action and "body" not in taken.named:
         yield f"{taken.place} does not take the `body`", "add `body` to its arguments"
 
 
@@ -252,11 +277,12 @@ def trait_arguments(operation: Operation) -> Iterator[str]:
         yield argument_name(habits["select"] if isinstance(habits["select"], str) else "fields")
 
 
-def _form_fields(operation: Operation, workplace: Workplace) -> tuple[str, ...]:
-    """The fields of a form that the handler may take one by one."""
+def _fields(operation: Operation, workplace: Workplace) -> tuple[str, ...]:
+    """The members of a form, or of a JSON object, that the handler may take one by one."""
     for media, described in (operation.body.content if operation.body else {}).items():
-        if media in ("application/x-www-form-urlencoded", "multipart/form-data"):
-            return tuple(workplace.description.resolve(described.get("schema", {})).get("properties") or ())
+        if media in ("application/x-www-form-urlencoded", "multipart/form-data", "application/json"):
+            schema = workplace.description.resolve(described.get("schema", {}))
+            return tuple(schema.get("properties") or ()) if isinstance(schema, dict) else ()
     return ()
 
 

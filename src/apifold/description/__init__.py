@@ -2,6 +2,7 @@
 
 from apifold.description.description import Answer, Body, Description, Operation, Parameter
 from apifold.description.known import KnownDescriptions
+from apifold.description.leniency import loosened
 from apifold.description.load import Placement, api_name, load, with_operations
 from apifold.description.model import is_model
 from apifold.description.overlay import is_overlay
@@ -9,5 +10,5 @@ from apifold.description.sources import ParsedFiles, Sources
 
 __all__ = [
     "Answer", "Body", "Description", "KnownDescriptions", "Operation", "Parameter", "ParsedFiles", "Placement",
-    "Sources", "api_name", "is_model", "is_overlay", "load", "with_operations",
+    "Sources", "api_name", "is_model", "is_overlay", "load", "loosened", "with_operations",
 ]  # fmt: skip

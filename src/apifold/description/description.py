@@ -140,6 +140,10 @@ class Description:
         found: dict[str, Any] = (self.document.get("components") or {}).get("securitySchemes") or {}
         return found
 
+    def operation(self, method: str, path: str) -> Operation:
+        """The operation at a method and path template, one of those that it has."""
+        return next(one for one in self.operations if one.method == method and one.path == path)
+
     def written_whole(self, path: str) -> Any:
         """How the thing on a path looks when it is written whole: as PUT takes it, else as GET gives it."""
         there = {operation.method: operation for operation in self.operations if operation.path == path}

@@ -48,11 +48,14 @@ class DocumentExtension(msgspec.Struct, frozen=True, kw_only=True):
     errors: str | dict[str, Any] = "problem"
     validation: ValidationModes = ValidationModes()
     unknown: Unknown = "allow"
+    unknown_query: Unknown | None = None
+    lenient: Literal["never", "logged", "always"] = "never"
     policy: str = ""
     auth: str = ""
     inline: bool = False
     trailing_slash: Literal["strict", "ignore"] = "strict"
     aliases: dict[str, str] = {}
+    project_in_path: bool = False
 
 
 class VersionedExtension(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +78,7 @@ class OperationExtension(VersionedExtension, frozen=True, kw_only=True):
     traits: tuple[str, ...] | dict[str, Any] = ()
     validation: ValidationModes = ValidationModes()
     unknown: Unknown | None = None
+    unknown_query: Unknown | None = None
     inline: bool | None = None
     stream: bool = False
 
@@ -98,6 +102,7 @@ class SchemaExtension(VersionedExtension, frozen=True, kw_only=True):
     source: str = ""
     action: str = ""
     absent: Any = None
+    loosely: dict[str, Any] | None = None
     core: dict[str, Any] = {}
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from apifold.description.description import Description
 from apifold.description.extension import check_extensions, document_extension
+from apifold.description.inheritance import inherited, is_complete
+from apifold.description.leniency import loosened
 from apifold.description.lint import lint
 from apifold.description.metaschema import check_document, flavour
 from apifold.description.model import check_model, expand, is_model
 from apifold.description.openapi3 import normalise
 from apifold.description.operations import read_operations
-from apifold.description.overlay import apply
+from apifold.description.overlay import apply, extends, is_beside, is_overlay
 from apifold.description.places import Places
 from apifold.description.references import bundle
 from apifold.description.sources import Source, Sources
@@ -32,12 +34,16 @@ class Placement:
         base_path: instead of its own, where something is said.
         part_of: name of the API that it adds operations to.
         expand: makes a document of what is none.
+        whole: the API that it adds operations to, and says what the file leaves out.
+        whole_digest: tells one state of that from another.
     """
 
     prefix: str = ""
     base_path: str | None = None
     part_of: str = ""
     expand: Callable[[dict[str, Any], str], dict[str, Any]] | None = None
+    whole: Description | None = field(default=None, compare=False)
+    whole_digest: str = ""
 
 
 def load(
@@ -46,7 +52,7 @@ def load(
     """The description in a file.
 
     Args:
-        path: an OpenAPI document (2.0, 3.0, 3.1, 3.2) or a model file.
+        path: an OpenAPI document (2.0, 3.0, 3.1, 3.2), a model file, or an overlay that makes an API beside another.
         sources: opens this file and those it refers to.
         overlays: files to apply, in order.
         placement: where to serve it.
@@ -55,6 +61,8 @@ def load(
         DescriptionErrors: everything that is wrong with it.
     """
     source = sources.open(path)
+    if is_beside(source.data):
+        source, overlays = sources.open(extends(source.data, path)), (*overlays, path)
     places = Places(source, sources.read)
     placement = placement or Placement()
     data, errors = _content(source, sources, overlays, places, placement)
@@ -105,6 +113,11 @@ def _content(
         if errors:
             raise DescriptionErrors(errors)
         data = expand(data, places)
+    if placement.part_of and isinstance(data, dict) and not is_complete(data):
+        if placement.whole is None:
+            message = f"this adds to {placement.part_of}, which can't be served"
+            raise DescriptionErrors([places.error("", message, "mend that first")])
+        data = inherited(data, placement.whole, placement.whole.template_base.removeprefix(placement.prefix))
     for overlay in overlays:
         opened = sources.open(overlay)
         data, wrong = apply(data, opened.data, opened.name, places)
@@ -135,10 +148,13 @@ def _finished(
     placement: Placement,
     errors: list[DescriptionError],
 ) -> Description:
+    if (bundled.get("x-apifold") or {}).get("lenient") == "always":
+        bundled = loosened(bundled)
     try:
         internal = from_swagger2(bundled, places) if version == "2.0" else bundled
         document = normalise(internal, version)
-        may_vary = placement.expand is not None or _speaks_of_versions(sources.raw.values())
+        expanded = placement.expand is not None or placement.whole is not None
+        may_vary = expanded or _speaks_of_versions(sources.raw.values())
         errors += (
             [] if may_vary else lint(document, places)
         )  # else each of its states is looked at, as a whole it is none
@@ -152,6 +168,8 @@ def _finished(
     own = _base_path(internal)
     template_base = _joined(placement.prefix, own if placement.base_path is None else placement.base_path)
     data = sources.read[str(path)].data
+    if is_overlay(data):
+        data = bundled
     base = _joined(placement.prefix, data["path"]) if is_model(data) and not placement.part_of else template_base
     return Description(
         name=f"{placement.part_of}/{path.name.partition('.')[0]}" if placement.part_of else api_name(path, data),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,15 @@ def is_overlay(data: Any) -> bool:
     return isinstance(data, dict) and "overlay" in data and "actions" in data
 
 
+def is_beside(data: Any) -> bool:
+    """Whether an overlay makes another API of the description that it is for, and leaves that one as it is."""
+    return is_overlay(data) and (data.get("x-apifold") or {}).get("beside") is True
+
+
 def extends(data: dict[str, Any], path: Path) -> Path:
     """The description that an overlay is for: what it `extends`, else `api.yaml` for `api.overlay.yaml`."""
     if isinstance(data.get("extends"), str):
-        return path.parent / str(data["extends"])
+        return Path(os.path.normpath(path.parent / str(data["extends"])))
     return path.with_name(path.name.replace(".overlay", "", 1))
 
 

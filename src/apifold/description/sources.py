@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,14 @@ class Sources:
     """What one API is read from.
 
     `root` is the directory that no file may lie outside of; `instead` holds bytes to read in place of a file's
-    own (a last good version), by path.
+    own (a last good version), by path; `also` are files that somebody named, wherever they lie.
     """
 
     root: Path
     remote: bool
     parsed: ParsedFiles
     instead: Mapping[str, bytes] = field(default_factory=dict)
+    also: Collection[Path] = ()
     raw: dict[str, bytes] = field(default_factory=dict)
     read: dict[str, Source] = field(default_factory=dict)
 
@@ -101,7 +102,7 @@ class Sources:
         return self.read[url]
 
     def _bytes(self, path: Path) -> bytes:
-        if not path.resolve().is_relative_to(self.root.resolve()):
+        if path not in self.also and not path.resolve().is_relative_to(self.root.resolve()):
             raise self._refused(str(path), "lies outside the served directory", f"copy it into {self.root}")
         try:
             return path.read_bytes()

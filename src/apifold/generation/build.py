@@ -44,6 +44,7 @@ class _File:
         overlays: beside it.
         running: what the generation in place has of it.
         whole: the API that it adds to, where it is a part.
+        head: that API as it is described.
         raw: the files as they were once, by path; as they are now where it is empty.
     """
 
@@ -52,6 +53,7 @@ class _File:
     overlays: tuple[Path, ...]
     running: Loaded | None = None
     whole: Loaded | None = None
+    head: Description | None = None
     raw: Mapping[str, bytes] = field(default_factory=dict)
 
     def as_it_was(self, raw: Mapping[str, bytes]) -> _File:
@@ -115,7 +117,9 @@ class Builder:
                     aside.append(replace(missing, path=path))
                     continue
                 running = before.of(path, target.name) if before else None
-                file = _File(target, path, overlays, running, _whole(target, loaded.values()))
+                whole = _whole(target, loaded.values())
+                head = whole.compiled.history.whole if whole else None
+                file = _File(target, path, overlays, running, whole, head)
                 one, wrong = self._one(file)
                 if wrong:
                     errors[path] = (*errors.get(path, ()), *wrong)
@@ -131,9 +135,15 @@ class Builder:
         return Generation(generation_id(staying, errors), self._site(staying), tuple(staying), errors, tuple(aside))
 
     def _files(self) -> Iterator[_File]:
+        heads: dict[str, Description] = {}
         for target in self.targets:
             for path, overlays in discover(target, self.parsed).descriptions.items():
-                yield _File(target, path, overlays)
+                file = _File(target, path, overlays, head=heads.get(target.parts.api) if target.parts else None)
+                yield file
+                if target.service and not target.parts:
+                    with suppress(DescriptionErrors):  # told where it is built
+                        head = self._described(file)
+                        heads[head.name] = head
 
     def _one(self, file: _File) -> tuple[Loaded | Aside | None, tuple[DescriptionError, ...]]:
         try:
@@ -216,11 +226,14 @@ class Builder:
             raise DescriptionErrors([description.places.error("/x-apifold/requires", str(error))]) from None
 
     def _described(self, file: _File) -> Description:
-        target = file.target
-        sources = Sources(target.directory, self.tools.settings.remote_references, self.parsed, dict(file.raw))
+        target, head, remote = file.target, file.head, self.tools.settings.remote_references
+        sources = Sources(target.directory, remote, self.parsed, dict(file.raw), file.overlays)
         placement = Placement(target.prefix, target.base_path)
         if target.parts:
-            placement = replace(placement, part_of=target.parts.api, expand=target.parts.expand)
+            digest = digest_of(head.raw) + head.template_base if head else ""
+            placement = replace(
+                placement, part_of=target.parts.api, expand=target.parts.expand, whole=head, whole_digest=digest
+            )
         description = self.known.load(file.path, sources, file.overlays, placement)
         moved = self._changes(target, description.name).base_path
         if moved is not None:
@@ -246,8 +259,9 @@ class Builder:
         override = Path(self.tools.settings.policy) if self.tools.settings.policy else None
         if default is None:
             return None, {}
-        policy = load_policy(default, override)
-        files = [path for path in (default, override) if path is not None]
+        own = target.parts.policy if target.parts else None
+        files = [path for path in (default, own, override) if path is not None]
+        policy = load_policy(*files)
         return policy, {str(path): path.read_bytes() for path in files if path.is_file()}
 
     def _without_clashes(
@@ -316,7 +330,8 @@ def _as_asked(description: Description, target: Target) -> Description:
     """The description with what its target decides for it: where handlers lie, and whatever the caller set."""
     extension = description.extension
     if target.handlers and not extension.handlers:
-        extension = replace_struct(extension, handlers=f"{target.handlers}.{description.file.parent.name}.handlers")
+        own = target.handlers if target.parts else f"{target.handlers}.{description.file.parent.name}.handlers"
+        extension = replace_struct(extension, handlers=own)
     if target.extension:
         extension = replace_struct(extension, **target.extension)
     return replace(description, extension=extension)

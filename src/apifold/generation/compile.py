@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from apifold import extension_points
@@ -12,7 +13,7 @@ from apifold.access.method import Method
 from apifold.access.policy import Policy
 from apifold.bindings import Bind, Modules, Workplace
 from apifold.deployment import Deployment
-from apifold.description import Description, Operation
+from apifold.description import Description, Operation, loosened, with_operations
 from apifold.errors import DescriptionError, DescriptionErrors, MissingExtra, SettingsError
 from apifold.exchange import Call
 from apifold.generation.gate import compile_gate
@@ -22,19 +23,22 @@ from apifold.pipeline.dialects import Dialect, TemplateDialect
 from apifold.pipeline.ending import Ending
 from apifold.pipeline.endpoint import Api, Endpoint, Shadow
 from apifold.pipeline.handle import inside
-from apifold.pipeline.reader import Reader, compile_reader
+from apifold.pipeline.reader import Reader, Undescribed, compile_reader
 from apifold.pipeline.versions import Versions
 from apifold.pipeline.writer import compile_writer
-from apifold.routing import Table
+from apifold.routing import Table, split_choice
 from apifold.schema.checker import Schemas
 from apifold.schema.members import compile_shaper
 from apifold.schema.projection import Side, is_marked
-from apifold.settings import ApiSettings, Mode, Settings
+from apifold.settings import ApiSettings, Mode, OperationSettings, Settings
 from apifold.traits import Surroundings
 from apifold.versions.history import History
 from apifold.versions.lifecycle import Lifecycle
 from apifold.versions.negotiation import Negotiation
 from apifold.versions.version import Version
+
+PROJECT = "/{project_id}"
+"""In front of a path, where an API lets it name the caller's project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,8 @@ def _negotiation(description: Description, history: History) -> Negotiation | No
         raise DescriptionErrors([description.places.error("/x-apifold/microversions", str(error))]) from None
 
 
+_UNCHANGED = OperationSettings()
+
 _State = tuple[str, str, frozenset[str]]
 """Path, method, and what tells one state of the path from another."""
 
@@ -196,7 +202,7 @@ class _Compiler:
             self.errors += source_errors(self.description)
         asked = grounds.changes.implementation or grounds.implementation or self.settings.implementation
         self.implementation = grounds.named.get(asked, asked)
-        self.unknown = self.description.extension.unknown
+        self.undescribed = Undescribed.of(self.description.extension)
         document = self.description.document
         self.requests = {close: Schemas(document, "request", close=close) for close in (False, True)}
         self.responses = Schemas(document, "response", close=False)
@@ -208,6 +214,7 @@ class _Compiler:
             tools.deployment,
             tools.threads,
             inside,
+            grounds.policy,
         )
         self.bound: dict[tuple[str, str], _Bound] = {}
 
@@ -228,24 +235,30 @@ class _Compiler:
             endpoint = self.made.known.get(self.made.key(operation))
             if endpoint is not None:
                 endpoints.append(endpoint)
-                rest = _takes_rest(operation)
-                for path in self._spellings(description.template_base + operation.path, rest=rest):
-                    table.add(path, operation.method, endpoint, rest=rest)
+                self._place(operation, endpoint, table)
         return Api(description.name, description.title, description.base, dialect, table, tuple(endpoints))
 
+    def _place(self, operation: Operation, endpoint: Endpoint, table: Table[Endpoint]) -> None:
+        """Put an endpoint wherever it may be asked for."""
+        base, method, rest = self.description.template_base, operation.method, _takes_rest(operation)
+        for path in self._spellings(operation.path, rest=rest):
+            table.add(base + path, method, endpoint, rest=rest)
+        if self.description.extension.project_in_path and operation.path.strip("/") and not endpoint.gate.public:
+            for_project = replace(endpoint, gate=replace(endpoint.gate, names_project=True))
+            for path in self._spellings(operation.path, rest=rest):
+                table.add(base + PROJECT + path, method, for_project, rest=rest)
+
     def _spellings(self, path: str, *, rest: bool) -> Iterator[str]:
-        """How a path may be asked for."""
-        extension, base = self.description.extension, self.description.template_base
-        below = path.removeprefix(base)
-        paths = [
-            path,
-            *(base + alias + _after(below, of) for alias, of in extension.aliases.items() if _is_in(below, of)),
-        ]
-        for one in paths:
-            yield one
+        """How a path, below the base path, may be asked for."""
+        extension = self.description.extension
+        below, name = split_choice(path)
+        named = f"#{name}" if name else ""
+        others = (alias + _after(below, of) for alias, of in extension.aliases.items() if _is_in(below, of))
+        for one in (below, *others):
+            yield one + named
             other = one.removesuffix("/") if one.endswith("/") else f"{one}/"
-            if extension.trailing_slash == "ignore" and other and not rest:
-                yield other
+            if extension.trailing_slash == "ignore" and (self.description.template_base + other) and not rest:
+                yield other + named
 
     def _collecting(self) -> _Collecting:
         return _Collecting(self.errors, lambda text: self.description.places.error("", text))
@@ -306,19 +319,37 @@ class _Compiler:
         return mapped(call, operation, self.description) if is_mapped else call
 
     def _mode(self, operation: Operation, direction: Side) -> Mode | None:
-        """The validation mode that is asked for: by the operation, by the deployment, by the document."""
-        for asked in (operation.extension, self.grounds.changes, self.description.extension):
+        """The validation mode that is asked for: by the deployment of the operation, by the operation, by the
+        deployment, by the document."""
+        changes = self.grounds.changes
+        of_operation = changes.operations.get(operation.id, _UNCHANGED)
+        for asked in (of_operation, operation.extension, changes, self.description.extension):
             mode: Mode | None = getattr(asked.validation, direction)
             if mode:
                 return mode
         return None
 
     def _reader(self, operation: Operation) -> Reader:
-        unknown = operation.extension.unknown or self.unknown
+        unknown = self.undescribed.of_operation(operation.extension)
         mode = self._mode(operation, "request") or self.settings.validation_request
-        return compile_reader(
-            self.description, operation, self.requests[unknown == "reject"], unknown, mode, self.settings.max_body_bytes
-        )
+        schemas, most = self.requests[unknown.body == "reject"], self.settings.max_body_bytes
+        reader = compile_reader(self.description, operation, schemas, unknown, mode, most)
+        if mode != "log" or self.description.extension.lenient != "logged":
+            return reader
+        loose = self.loosely.operation(operation.method, operation.path)
+        strip = Undescribed("strip", "strip")
+        loosely = compile_reader(self.loosely, loose, self.loose_requests, strip, "reject", most)
+        return replace(loosely, strict=reader)
+
+    @cached_property
+    def loosely(self) -> Description:
+        """The description as it is read where what breaks it is only logged."""
+        document = loosened(self.description.document)
+        return with_operations(self.description, document, self.description.written)
+
+    @cached_property
+    def loose_requests(self) -> Schemas:
+        return Schemas(self.loosely.document, "request", close=False)
 
     def _endpoint(self, bound: _Bound, method: Method) -> Endpoint:
         operation = bound.operation
@@ -382,12 +413,12 @@ class _Compiler:
         schema = self.description.written_whole(operation.path)
         if schema is None:
             return None
-        strip = self.unknown == "strip"
+        strip = self.undescribed.body == "strip"
         named = self.description.schemas
         properties = self.description.resolve(schema).get("properties") or {}
         read_only = tuple(name for name, child in properties.items() if is_marked(child, "readOnly", named))
         return (
-            self.requests[self.unknown == "reject"].checker(schema),
+            self.requests[self.undescribed.body == "reject"].checker(schema),
             compile_shaper(schema, named, strip=strip),
             read_only,
         )

@@ -13,7 +13,7 @@ from typing import Any
 from apifold import extension_points
 from apifold.deployment import Deployment
 from apifold.description import ParsedFiles, is_model, is_overlay
-from apifold.description.overlay import extends
+from apifold.description.overlay import extends, is_beside
 from apifold.errors import DescriptionError, DescriptionErrors, SettingsError
 from apifold.service import Parts, Service
 from apifold.settings import ApiSettings
@@ -163,7 +163,9 @@ def service_targets(service: Service, make: Callable[..., Service], several: boo
 def _adding(own: Target, parts: Parts) -> Target:
     """A directory of parts of one of a service's APIs."""
     directory = Path(os.path.abspath(parts.directory))
-    return replace(own, name=f"{own.name} {parts.api}", directory=directory, parts=parts, handlers="")
+    packages = (*own.packages, *([parts.handlers] if parts.handlers else []))
+    name = f"{own.name} {parts.api}"
+    return replace(own, name=name, directory=directory, packages=packages, parts=parts, handlers=parts.handlers)
 
 
 def discover(target: Target, parsed: ParsedFiles) -> Found:
@@ -171,14 +173,23 @@ def discover(target: Target, parsed: ParsedFiles) -> Found:
     if target.file:
         return Found({target.file: _overlays_beside(target.file, parsed)}, ())
     if target.parts:
-        names = sorted(os.listdir(target.directory)) if target.directory.is_dir() else []
-        found = [target.directory / name for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
-        return Found({path: () for path in found if path.is_file() and path.name != SETTINGS_FILE}, ())
+        listed = target.parts.files or (sorted(os.listdir(target.directory)) if target.directory.is_dir() else ())
+        names = [name for name in listed if name.endswith(SUFFIXES) and not name.startswith(".")]
+        found = [target.directory / name for name in names if name != SETTINGS_FILE]
+        return Found({path: () for path in found if path.is_file()}, ())
     if target.service:
         folders = [target.directory / name for name in target.service.apis]
         files = [path for folder in folders for path in sorted(folder.glob("*")) if _is_named(path)]
-        return Found({path: _overlays_beside(path, parsed) for path in files}, ())
+        return Found({path: _overlays_of(path, target.service, parsed) for path in files}, ())
     return _in_directory(target.directory, parsed)
+
+
+def _overlays_of(path: Path, service: Service, parsed: ParsedFiles) -> tuple[Path, ...]:
+    """What changes a service's description: overlays beside it, and those that the service names; of one that is made
+    of another, what changes that one, too."""
+    data = parsed.read(path.read_bytes(), str(path)).data
+    first = _overlays_of(extends(data, path), service, parsed) if is_beside(data) else ()
+    return (*first, *_overlays_beside(path, parsed), *service.overlays.get(path.parent.name, ()))
 
 
 def candidates(directory: Path) -> Iterator[Path]:
@@ -197,6 +208,7 @@ def _is_named(path: Path) -> bool:
 def _in_directory(directory: Path, parsed: ParsedFiles) -> Found:
     descriptions: list[Path] = []
     overlays: dict[Path, list[Path]] = {}
+    beside: dict[Path, Path] = {}
     errors: list[DescriptionError] = []
     others: list[tuple[Path, DescriptionError]] = []
     for path in candidates(directory):
@@ -214,7 +226,10 @@ def _in_directory(directory: Path, parsed: ParsedFiles) -> Found:
             if at_top or _is_named(path) or ".model." in path.name:
                 descriptions.append(path)
             continue
-        if is_overlay(data):
+        if is_beside(data):
+            descriptions.append(path)
+            beside[path] = extends(data, path)
+        elif is_overlay(data):
             overlays.setdefault(extends(data, path), []).append(path)
         elif is_model(data) or (isinstance(data, dict) and ("openapi" in data or "swagger" in data)):
             descriptions.append(path)
@@ -229,7 +244,8 @@ def _in_directory(directory: Path, parsed: ParsedFiles) -> Found:
         )
         for path in orphans
     ]
-    return Found({path: tuple(sorted(overlays.get(path, ()))) for path in descriptions}, tuple(errors))
+    changing = {path: (*overlays.get(beside.get(path, path), ()), *overlays.get(path, ())) for path in descriptions}
+    return Found({path: tuple(sorted(set(changes))) for path, changes in changing.items()}, tuple(errors))
 
 
 def _is_readable(path: Path, parsed: ParsedFiles) -> bool:

@@ -20,9 +20,14 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, genera
 from apifold.exchange import Exchange
 from apifold.http import Response
 from apifold.observe.events import Crashed, Event, Quarantined, Swapped, WouldRefuse
+from apifold.observe.refusals import breaches
+from apifold.observe.tally import OTHERS
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the duration histogram, in seconds."""
+
+MAX_SERIES = 2000
+"""Of one metric, in one worker; clients choose the names of fields that are not described."""
 
 Counts = dict[str, dict[str, list[float]]]
 """By metric, then by label values joined by a line break."""
@@ -62,7 +67,8 @@ class Counters:
         """Count an event."""
         if isinstance(event, WouldRefuse):
             endpoint = event.exchange.endpoint
-            self._add("refusals", f"{endpoint.api}\n{endpoint.name}\n{event.direction}")
+            for field, reason in breaches(event):
+                self._add("refusals", "\n".join((endpoint.api, endpoint.name, event.direction, field, reason)))
         elif isinstance(event, Crashed):
             endpoint = event.exchange.endpoint
             self._add("crashes", f"{endpoint.api}\n{endpoint.name}" if endpoint else "\n")
@@ -75,7 +81,10 @@ class Counters:
         self.changed = True
 
     def _add(self, metric: str, key: str) -> None:
-        self.others[metric].setdefault(key, [0.0])[0] += 1
+        counts = self.others[metric]
+        if key not in counts and len(counts) >= MAX_SERIES:
+            key = "\n".join((OTHERS, *[""] * key.count("\n")))
+        counts.setdefault(key, [0.0])[0] += 1
 
     def write(self) -> None:
         """Write what was counted to the worker's file, whole or not at all."""
@@ -124,7 +133,7 @@ class Exposition:
                 "refusals",
                 "apifold_would_refuse",
                 "Messages that broke their contract and were let through",
-                ("api", "operation", "direction"),
+                ("api", "operation", "direction", "field", "reason"),
             ),
             ("crashes", "apifold_crashes", "Requests that met our own mistake", ("api", "operation")),
             ("swaps", "apifold_generation_swaps", "Generations put in place", ()),

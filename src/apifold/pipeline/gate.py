@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from apifold.access.credentials import Security
 from apifold.access.method import Method
 from apifold.access.policy import PathRule
-from apifold.errors import Denied, Unauthenticated
+from apifold.errors import Denied, Invalid, Unauthenticated
 from apifold.exchange import NOBODY, Caller, Exchange
 
 _NO_SCOPES: frozenset[str] = frozenset()
@@ -24,6 +24,7 @@ class Gate:
         public: whether nobody needs to be known.
         rule: decides about whoever is known; None where everybody may.
         rule_name: what the description calls it.
+        names_project: whether the path names a project in front of everything, which must be the caller's.
     """
 
     method: Method
@@ -31,6 +32,7 @@ class Gate:
     public: bool
     rule: PathRule | None
     rule_name: str
+    names_project: bool = False
 
     def admit(self, exchange: Exchange) -> Awaitable[None] | None:
         """Identify who is asking, and see whether he may; something to await where that takes time.
@@ -38,8 +40,11 @@ class Gate:
         Raises:
             Unauthenticated: nobody, where somebody is needed; or somebody who can't prove it.
             Denied: the scopes or the rule that the description names do not let the caller do this.
+            Invalid: the path names another project than the caller's.
         """
         request = exchange.request
+        if self.names_project:
+            exchange.project, *exchange.captured = exchange.captured
         for alternative in self.security.alternatives:
             credential = alternative.find(request)
             if credential:
@@ -58,6 +63,8 @@ class Gate:
 
     def _permit(self, exchange: Exchange, caller: Caller, scopes: frozenset[str]) -> None:
         exchange.caller = caller
+        if exchange.project and exchange.project != caller.project:
+            raise Invalid(f"Malformed request URL: its project {exchange.project} is not {caller.project}, yours.")
         if scopes and not scopes <= caller.scopes and not self.method.open:
             raise Denied(f"This needs the scope {', '.join(sorted(scopes - caller.scopes))}.")
         if self.rule is not None and not self.rule(caller, exchange.captured):

@@ -15,7 +15,9 @@ from apifold.errors import Broken, Denied, Fault, MethodNotAllowed, NotServed, T
 from apifold.exchange import Exchange, Result
 from apifold.http import Request, Responding, Response, awaited
 from apifold.observe.events import Crashed, Observers, WouldRefuse
+from apifold.pipeline.action import chosen
 from apifold.pipeline.endpoint import Api, Endpoint, Site
+from apifold.routing import Choice
 
 SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 """Methods that change nothing (RFC 9110, 9.2.1)."""
@@ -149,12 +151,14 @@ def match(api: Api, request: Request, segments: list[str]) -> tuple[Endpoint, Se
     Raises:
         NotFound: no such path.
         MethodNotAllowed: the path has other methods.
+        Invalid, Malformed, UnsupportedMedia: the path has several operations, and the body names none of them.
     """
     found = api.table.find(request.path, segments, request.method)
     if found is None:
         allowed = api.table.methods(segments)
         raise MethodNotAllowed(allowed) if allowed else NotServed("Nothing is served at this path.")
-    return found
+    endpoint, captured = found
+    return (chosen(endpoint, request), captured) if isinstance(endpoint, Choice) else (endpoint, captured)
 
 
 def call(exchange: Exchange, observers: Observers) -> Result | Awaitable[Result]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apifold.description import Description, Operation, Parameter
+from apifold.description.extension import DocumentExtension, OperationExtension
 from apifold.errors import Invalid, Problem, TooLarge, UnsupportedMedia
 from apifold.exchange import Exchange
 from apifold.http import matches, media_type
@@ -59,6 +60,25 @@ class Content:
     has_files: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Undescribed:
+    """What happens to members of a body, and to query parameters, that are not described."""
+
+    body: Unknown
+    query: Unknown
+
+    @classmethod
+    def of(cls, said: DocumentExtension) -> Undescribed:
+        """What a document says; a lenient one drops it."""
+        if said.lenient == "always":
+            return cls("strip", "strip")
+        return cls(said.unknown, said.unknown_query or said.unknown)
+
+    def of_operation(self, said: OperationExtension) -> Undescribed:
+        """What holds for an operation that may say another thing."""
+        return Undescribed(said.unknown or self.body, said.unknown_query or said.unknown or self.query)
+
+
 Step = Callable[[Exchange, list[Problem]], None]
 """Reads one part of a request: from the exchange into its arguments, and into problems."""
 
@@ -70,10 +90,12 @@ class Reader:
     Attributes:
         steps: one for each part of the request that the operation looks at.
         mode: what happens to a request that breaks the contract.
+        strict: reads a request as the contract has it where this reads it loosely: what that finds is only told.
     """
 
     steps: tuple[Step, ...]
     mode: Mode
+    strict: Reader | None = None
 
     def read(self, exchange: Exchange) -> Sequence[Problem]:
         """Fill the arguments of an exchange; tell what is wrong with it where that is only to be logged.
@@ -83,6 +105,9 @@ class Reader:
             Malformed: it can't be read at all.
             UnsupportedMedia, TooLarge: the body is of a kind or size that is not taken.
         """
+        told: Sequence[Problem] = ()
+        if self.strict is not None:
+            told = self.strict.read(exchange.beside(exchange.request))
         problems: list[Problem] = []
         for step in self.steps:
             step(exchange, problems)
@@ -91,7 +116,7 @@ class Reader:
                 raise Invalid("The request breaks its contract.", problems[:MAX_PROBLEMS])
             if self.mode == "log":
                 return problems
-        return ()
+        return told
 
 
 def _path_step(places: tuple[tuple[int, Input], ...]) -> Step:
@@ -223,7 +248,7 @@ def _take(inputs: tuple[Input, ...], fields: Fields, arguments: dict[str, Any], 
 
 
 def compile_reader(
-    description: Description, operation: Operation, schemas: Schemas, unknown: Unknown, mode: Mode, max_bytes: int
+    description: Description, operation: Operation, schemas: Schemas, unknown: Undescribed, mode: Mode, max_bytes: int
 ) -> Reader:
     """The reader of an operation."""
     places: dict[str, list[Input]] = {"path": [], "query": [], "header": [], "cookie": [], "querystring": []}
@@ -243,7 +268,7 @@ def compile_reader(
     if places["path"]:
         order = PLACEHOLDER.findall(operation.path)
         steps.append(_path_step(tuple((order.index(one.name), one) for one in places["path"])))
-    is_closed = unknown == "reject" and not places["querystring"]
+    is_closed = unknown.query == "reject" and not places["querystring"]
     if places["query"] or is_closed:
         steps.append(_query_step(tuple(places["query"]), frozenset(known) if is_closed else None, tuple(deep)))
     for one, parameter in zip(places["querystring"], _whole_queries(operation), strict=True):
@@ -257,7 +282,7 @@ def compile_reader(
     body = operation.body
     if body and body.content and not operation.extension.stream:
         contents = {
-            name.lower(): _content(name, described, description, schemas, unknown)
+            name.lower(): _content(name, described, description, schemas, unknown.body)
             for name, described in body.content.items()
         }
         steps.append(_Body(contents, body.required, max_bytes).read)

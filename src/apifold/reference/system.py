@@ -43,6 +43,9 @@ class Status(Protocol):
     def use(self) -> list[dict[str, Any]]:
         """Who calls what, in every worker."""
 
+    def would_refuse(self) -> list[dict[str, Any]]:
+        """Who would be refused, were nothing let through, in every worker."""
+
     def metrics(self) -> tuple[bytes, str]:
         """The metrics of every worker, and their media type."""
 
@@ -69,6 +72,12 @@ def use(status: Status, caller: Caller) -> dict[str, Any]:
     if "admin" not in caller.roles:
         raise Denied("Who calls what is shown to callers with the role admin.")
     return {"use": status.use()}
+
+
+def refusals(status: Status, caller: Caller) -> dict[str, Any]:
+    if "admin" not in caller.roles:
+        raise Denied("Who would be refused is shown to callers with the role admin.")
+    return {"refusals": status.would_refuse()}
 
 
 def metrics(status: Status) -> Response:
