@@ -146,10 +146,7 @@ components:
 
 HANDLERS = """
 def list_servers(version, name=None, tags=None):
-    server = {"name": str(version)}
-    if version >= "2.9":
-        server["locked"] = False
-    return server
+    return {"name": str(version), "locked": False}
 
 def make_server(body):
     return None

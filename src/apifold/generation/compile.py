@@ -363,7 +363,7 @@ class _Compiler:
             gate=compile_gate(self.description, operation, method, self.grounds.policy),
             reader=bound.reader,
             call=self._call(operation, bound.call, self.implementation),
-            writer=compile_writer(self.description, operation, self.responses, mode),
+            writer=compile_writer(self.description, operation, self.responses, mode, self.made.history.whole),
             shadow=self._shadow(bound),
             streams=operation.extension.stream and (self.implementation == "native" or "://" in self.implementation),
             ending=self._ending(operation),

@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 import orjson
 
-from apifold.description import Description, Operation
+from apifold.description import Description, Operation, json_schema
 from apifold.errors import Broken, NotAcceptable, Problem
 from apifold.exchange import Result
 from apifold.http import Response, best_match
 from apifold.schema.checker import Checker, Schemas
+from apifold.schema.pruning import Pruner, compile_pruner
 from apifold.settings import Mode
 
 STREAMED_ITEMS = 100
@@ -46,6 +47,7 @@ class Writer:
         checkers: by status; None where there is nothing to check.
         ranges: the same for statuses that are not described one by one, by their first digit; 0 for all others.
         mode: what happens to a response that breaks the contract.
+        pruners: by status, what takes members out that other versions have.
     """
 
     offered: tuple[str, ...]
@@ -53,6 +55,7 @@ class Writer:
     checkers: Mapping[int, Checker | None]
     ranges: Mapping[int, Checker | None]
     mode: Mode
+    pruners: Mapping[int, Pruner]
 
     def negotiate(self, accept: str) -> str:
         """The media type for a client that takes these; "" where none is described.
@@ -70,6 +73,8 @@ class Writer:
     def render(self, result: Result, media: str) -> Response:
         """The response that a result is."""
         value, status, headers = result.value, result.status, result.headers
+        if status in self.pruners:
+            value = result.value = self.pruners[status](value)
         kind = type(value)
         if (kind is dict or kind is list) and media == "application/json" and status not in _NO_BODY:
             return Response(status, encode_json(value), _JSON + headers if headers else _JSON)
@@ -126,8 +131,14 @@ def _told(checker: Checker, response: Response) -> tuple[Problem, ...]:
         return (Problem("body", "", "is not JSON"),)
 
 
-def compile_writer(description: Description, operation: Operation, schemas: Schemas, mode: Mode) -> Writer:
-    """The writer of an operation."""
+def compile_writer(
+    description: Description, operation: Operation, schemas: Schemas, mode: Mode, whole: Description
+) -> Writer:
+    """The writer of an operation.
+
+    Args:
+        whole: the description with everything that any version has.
+    """
     checkers: dict[int, Checker | None] = {}
     ranges: dict[int, Checker | None] = {}
     for status, answer in operation.answers.items():
@@ -146,7 +157,19 @@ def compile_writer(description: Description, operation: Operation, schemas: Sche
     # A range such as `*/*` promises nothing in particular: the handler says what it is.
     is_open = any("*" in name for name in described)
     offered = () if is_open else tuple(name for name in described if not name.startswith("application/problem"))
-    return Writer(offered, offered[0] if offered else "", checkers, ranges, mode)
+    pruners = dict(_pruners(description, operation, whole)) if whole.may_vary else {}
+    return Writer(offered, offered[0] if offered else "", checkers, ranges, mode, pruners)
+
+
+def _pruners(description: Description, operation: Operation, whole: Description) -> Iterator[tuple[int, Pruner]]:
+    of_all = whole.operation(operation.method, operation.path)
+    for status, answer in operation.answers.items():
+        then = json_schema(of_all.answers[status].content) if status.isdigit() else None
+        now = json_schema(answer.content)
+        if then is not None and now is not None:
+            prune = compile_pruner(then, whole.schemas, now, description.schemas)
+            if prune is not None:
+                yield int(status), prune
 
 
 async def _streamed(items: Iterator[Any]) -> AsyncIterator[bytes]:
