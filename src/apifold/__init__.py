@@ -41,6 +41,7 @@ _PUBLIC = {
     "Login": "apifold.outgoing",
     "Malformed": "apifold.errors",
     "MethodNotAllowed": "apifold.errors",
+    "MissingExtra": "apifold.errors",
     "matcher": "apifold.schema.checker",
     "NotADescription": "apifold.errors",
     "NotFound": "apifold.errors",

@@ -56,6 +56,7 @@ class DocumentExtension(msgspec.Struct, frozen=True, kw_only=True):
     trailing_slash: Literal["strict", "ignore"] = "strict"
     aliases: dict[str, str] = {}
     project_in_path: bool = False
+    request_id: dict[str, str] = {}
 
 
 class VersionedExtension(msgspec.Struct, frozen=True, kw_only=True):

@@ -236,7 +236,9 @@ class _Compiler:
             if endpoint is not None:
                 endpoints.append(endpoint)
                 self._place(operation, endpoint, table)
-        return Api(description.name, description.title, description.base, dialect, table, tuple(endpoints))
+        told = tuple(description.extension.request_id.items())
+        parts = (description.name, description.title, description.base, dialect, table, tuple(endpoints))
+        return Api(*parts, identified_by=told)
 
     def _place(self, operation: Operation, endpoint: Endpoint, table: Table[Endpoint]) -> None:
         """Put an endpoint wherever it may be asked for."""

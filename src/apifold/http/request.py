@@ -48,6 +48,12 @@ class Request(msgspec.Struct, eq=False, gc=False):
         async for piece in self.pieces:
             yield piece
 
+    def named(self, form: str) -> str:
+        """The request's id as `{id}`, or, for those who expect a UUID, `{uuid}`, in a form such as `req-{uuid}`."""
+        process, _, number = self.id.partition("-")
+        uuid = f"{number[-8:]:0>8}-0000-4000-8000-{process[-12:]:0>12}"
+        return form.replace("{id}", self.id).replace("{uuid}", uuid)
+
     @property
     def segments(self) -> list[str]:
         """The path's segments, each percent-decoded on its own, so that `%2F` does not split one.

@@ -80,6 +80,7 @@ class Api:
     Attributes:
         versions: what it is at each version; None where there is no choice.
         guests: what stands beside its own endpoints, whatever the version: documents and pages.
+        identified_by: headers in which its answers tell the request's id, with their forms.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Api:
     versions: Versions[Api] | None = None
     guests: Table[Endpoint] = field(default_factory=Table)
     named: dict[str, Endpoint] = field(default_factory=dict)
+    identified_by: tuple[tuple[str, str], ...] = ()
 
     def endpoint(self, name: str) -> Endpoint | None:
         """The endpoint of an operationId, or of a method and path; None where there is none."""

@@ -70,6 +70,9 @@ async def _later(site: Site, exchange: Exchange, observers: Observers, waiting: 
 def _told(exchange: Exchange, response: Response, observers: Observers) -> Response:
     """The response, once everybody was told of it."""
     seconds = perf_counter() - exchange.began
+    api: Api | None = exchange.api
+    if api is not None and api.identified_by and exchange.request.id:
+        exchange.notice += tuple((name, exchange.request.named(form)) for name, form in api.identified_by)
     if exchange.notice:  # another response, because a handler may answer with the same one again
         response = replace(response, headers=(*response.headers, *exchange.notice))
     for tell in observers.answered:

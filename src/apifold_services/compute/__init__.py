@@ -1,0 +1,1 @@
+"""Compute: one core behind OpenStack's compute API, old and new."""

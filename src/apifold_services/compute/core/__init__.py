@@ -1,0 +1,1 @@
+"""The domain: servers and what they need. No HTTP."""

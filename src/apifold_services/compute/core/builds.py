@@ -1,0 +1,255 @@
+"""Builds: servers that somebody wants."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+import string
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from apifold import Database, Denied, Invalid, NotFound
+from apifold_services.compute.core.flavors import Flavors
+from apifold_services.compute.core.groups import Groups
+from apifold_services.compute.core.hosts import DEFAULT_ZONE, Hosts
+from apifold_services.compute.core.images import Images
+from apifold_services.compute.core.keypairs import Keypairs
+from apifold_services.compute.core.life import Ask, flavor_of
+from apifold_services.compute.core.moments import now
+from apifold_services.compute.core.networks import Networks, Wanted
+from apifold_services.compute.core.quotas import Quotas
+from apifold_services.compute.core.servers import Servers
+from apifold_services.compute.core.states import NO_STATE
+from apifold_services.compute.core.tables import servers, volume_attachments
+from apifold_services.compute.core.transitions import Order, Transitions
+
+_LETTERS = string.ascii_letters + string.digits
+_NO_HOSTNAME = re.compile(r"[^a-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDevice:
+    """A volume that a server begins with.
+
+    Attributes:
+        is_root: whether it boots from it.
+    """
+
+    volume: str
+    device: str = ""
+    is_root: bool = False
+    delete_on_termination: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants.
+
+    Attributes:
+        least, most: how many servers.
+        networks: ports; None for the usual ones.
+        host: that somebody insists on.
+        files: by path, base64.
+        user_data: base64.
+    """
+
+    name: str
+    flavor: str
+    image: str = ""
+    key_name: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    networks: Sequence[Wanted] | None = None
+    security_groups: Sequence[str] = ("default",)
+    zone: str = ""
+    host: str = ""
+    group: str = ""
+    least: int = 1
+    most: int = 1
+    devices: Sequence[BlockDevice] = ()
+    files: Sequence[tuple[str, str]] = ()
+    user_data: str = ""
+    description: str | None = None
+    disk_config: str = "MANUAL"
+    config_drive: bool = False
+    access_ip_v4: str = ""
+    access_ip_v6: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Builds:
+    """Has servers built."""
+
+    database: Database
+    servers: Servers
+    transitions: Transitions
+    flavors: Flavors
+    images: Images
+    keypairs: Keypairs
+    networks: Networks
+    groups: Groups
+    hosts: Hosts
+    quotas: Quotas
+
+    def create(self, ask: Ask, wish: Wish) -> tuple[str, list[str]]:
+        """Have servers built.
+
+        Returns:
+            their reservation, and their ids.
+
+        Raises:
+            Invalid: something that is named is not there, or does not go together.
+            Denied: that would be too much.
+        """
+        values = self._values(ask, wish)
+        self._admit_single(ask.caller.project, wish)
+        wanted = self.networks.usual() if wish.networks is None else tuple(wish.networks)
+        self.networks.check(wanted)
+        reservation = f"r-{''.join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))}"
+        began = []
+        with self.database.writing() as connection:
+            count = self._admit(connection, ask, wish, values["flavor"])
+            for index in range(count):
+                id, name = str(uuid.uuid4()), wish.name if count == 1 else f"{wish.name}-{index + 1}"
+                own = {"id": id, "name": name, "hostname": _hostname(name, id), "launch_index": index}
+                connection.execute(insert(servers).values(**values, **own, reservation_id=reservation))
+                for port in wanted:
+                    self.networks.attach(connection, id, port)
+                self._attach(connection, id, wish.devices)
+                order = Order("build", ask.caller, ask.request_id)
+                began.append((id, self.transitions.note(connection, id, order)))
+        for _, transition in began:
+            self.transitions.begin(transition)
+        return reservation, [id for id, _ in began]
+
+    def _values(self, ask: Ask, wish: Wish) -> dict[str, Any]:
+        """Values of the rows, but for what differs between them."""
+        if wish.least > wish.most:
+            raise Invalid("min_count must be <= max_count")
+        project = ask.caller.project
+        try:
+            flavor = self.flavors.get(wish.flavor, ask.project)
+        except NotFound:
+            raise Invalid(f"Flavor {wish.flavor} could not be found.") from None
+        root = any(device.is_root for device in wish.devices)
+        if not wish.image and not root:
+            raise Invalid("Invalid imageRef provided.")
+        image = self.images.chosen(wish.image, ask.project, flavor).id if wish.image else ""
+        if wish.zone and wish.zone not in {*self.hosts.zones().values(), DEFAULT_ZONE}:
+            raise Invalid("The requested availability zone is not available")
+        moment = now()
+        kept = flavor_of(flavor)
+        return {
+            "project_id": project,
+            "user_id": ask.caller.user,
+            "description": wish.description,
+            "vm_state": "building",
+            "task_state": "scheduling",
+            "power_state": NO_STATE,
+            "progress": 0,
+            "host": None,
+            "availability_zone": wish.zone,
+            "image_id": "" if root else image,
+            "flavor_id": flavor.id,
+            "vcpus": flavor.vcpus,
+            "ram": flavor.ram,
+            "flavor": kept,
+            "key_name": wish.key_name,
+            "config_drive": wish.config_drive,
+            "disk_config": wish.disk_config,
+            "access_ip_v4": wish.access_ip_v4,
+            "access_ip_v6": wish.access_ip_v6,
+            "metadata": dict(wish.metadata),
+            "security_groups": list(dict.fromkeys(wish.security_groups)) or ["default"],
+            "tags": [],
+            "group_id": self._group(ask, wish.group),
+            "locked": False,
+            "details": self._details(ask, wish),
+            "created": moment,
+            "updated": moment,
+            "deleted": False,
+        }
+
+    def _details(self, ask: Ask, wish: Wish) -> dict[str, Any]:
+        found: dict[str, Any] = {"zone": wish.zone, "host": wish.host, "user_data": wish.user_data}
+        if wish.key_name is not None:
+            try:
+                found["key"] = self.keypairs.get(ask.caller.user, wish.key_name).public_key
+            except NotFound:
+                raise Invalid("Invalid key_name provided.") from None
+        return found
+
+    def _group(self, ask: Ask, id: str) -> str | None:
+        """A server group, as hints name it. Raises Invalid, Denied."""
+        if not id:
+            return None
+        try:
+            group = self.groups.get(id, ask.project)
+        except NotFound:
+            raise Invalid(f"Instance group {id} could not be found.") from None
+        limit = self.quotas.limits(ask.caller.project, ask.caller.user)["server_group_members"]
+        if 0 <= limit <= len(self.groups.members(group.id)):
+            raise Denied("Quota exceeded, too many servers in group")
+        return str(group.id)
+
+    def _admit_single(self, project: str, wish: Wish) -> None:
+        """Nothing, where one of them has no more than it may. Raises Denied, Invalid."""
+        self.servers.admit_metadata(project, wish.metadata)
+        limits = self.quotas.limits(project)
+        sizes = [(len(path.encode()), _size(content)) for path, content in wish.files]
+        found = {
+            "injected_files": len(sizes),
+            "injected_file_path_bytes": max((path for path, _ in sizes), default=0),
+            "injected_file_content_bytes": max((content for _, content in sizes), default=0),
+        }
+        for name, count in found.items():
+            if 0 <= limits[name] < count:
+                raise Denied(f"Quota exceeded for {name}: {count} of {limits[name]}")
+
+    def _admit(self, connection: Connection, ask: Ask, wish: Wish, flavor: Mapping[str, Any]) -> int:
+        """How many of them there may be, at least as many as are wanted at least. Raises Denied."""
+        caller = ask.caller
+        for count in range(wish.most, wish.least, -1):
+            try:
+                self.quotas.admit(connection, caller.project, caller.user, _sum(flavor, count))
+            except Denied:
+                continue
+            return count
+        self.quotas.admit(connection, caller.project, caller.user, _sum(flavor, wish.least))
+        return wish.least
+
+    @staticmethod
+    def _attach(connection: Connection, id: str, devices: Sequence[BlockDevice]) -> None:
+        for letter, device in zip(string.ascii_lowercase, devices, strict=False):
+            there = select(func.count()).where(volume_attachments.c.volume_id == device.volume)
+            if connection.scalar(there):
+                raise Invalid(f"Block Device Mapping is Invalid: volume {device.volume} is attached already.")
+            values = {"server_id": id, "volume_id": device.volume, "device": device.device or f"/dev/vd{letter}"}
+            gone = device.delete_on_termination
+            connection.execute(insert(volume_attachments).values(**values, delete_on_termination=gone))
+
+
+def password() -> str:
+    """A password for a new server's administrator."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(12))
+
+
+def _sum(flavor: Mapping[str, Any], count: int) -> dict[str, int]:
+    return {"instances": count, "cores": flavor["vcpus"] * count, "ram": flavor["ram"] * count}
+
+
+def _size(content: str) -> int:
+    try:
+        return len(base64.b64decode(content, validate=False))
+    except (binascii.Error, ValueError):
+        raise Invalid("Personality content could not be decoded.") from None
+
+
+def _hostname(name: str, id: str) -> str:
+    """A host name (RFC 1123) as near to a server's name as can be."""
+    return _NO_HOSTNAME.sub("-", name.lower()).strip("-")[:63] or f"server-{id}"

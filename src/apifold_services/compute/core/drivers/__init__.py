@@ -1,0 +1,1 @@
+"""Drivers: what makes servers, and does with them what they are asked."""

@@ -1,0 +1,241 @@
+"""The life of servers: everything that somebody may ask of one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, update
+
+from apifold import Caller, Conflict, Database, Invalid, NotFound
+from apifold_services.compute.core import records, states
+from apifold_services.compute.core.flavors import Flavors
+from apifold_services.compute.core.hosts import COMPUTE, Hosts, is_up
+from apifold_services.compute.core.images import Images
+from apifold_services.compute.core.moments import kept, now
+from apifold_services.compute.core.quotas import Quotas
+from apifold_services.compute.core.servers import Server, Servers
+from apifold_services.compute.core.tables import servers as table
+from apifold_services.compute.core.transitions import Order, Transitions
+
+Prepare = Callable[[Connection, Row[Any]], Mapping[str, Any]]
+"""Works out the arguments of a change in the transaction that admits it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who asks, and by which request.
+
+    Attributes:
+        everyone: whether he may see servers of other projects.
+    """
+
+    caller: Caller
+    request_id: str
+    everyone: bool
+
+    @property
+    def project(self) -> str:
+        """The project whose servers he may see; "" for all."""
+        return "" if self.everyone else self.caller.project
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether locks do not hold for him."""
+        return "admin" in self.caller.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What may be asked of servers.
+
+    Attributes:
+        reclaim: how long a server that was deleted may be restored; none where it is nothing.
+        offload: whether a server that is shelved leaves its host at once.
+    """
+
+    database: Database
+    servers: Servers
+    transitions: Transitions
+    flavors: Flavors
+    images: Images
+    quotas: Quotas
+    hosts: Hosts
+    reclaim: timedelta = field(default=timedelta(0))
+    offload: bool = True
+
+    def order(
+        self,
+        ask: Ask,
+        id: str,
+        action: str,
+        change: str = "",
+        *,
+        prepare: Prepare | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> Mapping[str, Any]:
+        """Have something done with a server.
+
+        Args:
+            action: a key of `GUARDS`.
+            change: a key of `CHANGES`; the action itself where nothing is said.
+            prepare: gives the change's arguments.
+            values: of the server's row meanwhile.
+
+        Returns:
+            the arguments.
+
+        Raises:
+            NotFound: there is no such server.
+            Conflict: not as it is.
+        """
+        with self.database.writing() as connection:
+            row = self.servers.row(connection, id, ask.project)
+            states.admit(action, row, is_admin=ask.is_admin)
+            arguments = prepare(connection, row) if prepare else {}
+            order = Order(change or action, ask.caller, ask.request_id, arguments, values or {})
+            transition = self.transitions.note(connection, row.id, order)
+        self.transitions.begin(transition)
+        return arguments
+
+    def delete(self, ask: Ask, id: str, *, force: bool = False) -> None:
+        """Delete a server; so that it can be restored for a while, where the deployment says so. Raises as `order`."""
+        row = self.servers.get(id, ask.project).row
+        if row.task_state == "deleting":
+            return
+        softly = self.reclaim and not force and row.vm_state in ("active", "stopped", "paused", "suspended")
+        self.order(ask, id, "forceDelete" if force else "delete", "soft_delete" if softly else "delete")
+
+    def reboot(self, ask: Ask, id: str, *, hard: bool) -> None:
+        """Start a server anew. Raises as `order`."""
+
+        def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            if row.task_state is not None and not (hard and row.task_state.startswith("reboot")):
+                raise Conflict(f"Cannot 'reboot' instance {id} while it is in task_state {row.task_state}")
+            return {"hard": hard}
+
+        action = "reboot_hard" if hard else "reboot"
+        self.order(ask, id, action, prepare=prepare)
+
+    def rebuild(self, ask: Ask, id: str, image_id: str, **values: Any) -> None:
+        """Make a server anew of an image. Raises as `order`; Invalid: the image can't be used."""
+        server = self.servers.get(id, ask.project).row
+        image = self.images.get(image_id, ask.project) if ask.everyone else None
+        flavor = _Sizes(**{key: server.flavor[key] for key in ("ram", "disk")})
+        image = image or self.images.chosen(image_id, ask.project, flavor)
+        if "metadata" in values:
+            self.servers.admit_metadata(server.project_id, values["metadata"])
+        changed = {**values, "image_id": image.id, "progress": 0}
+        self.order(ask, id, "rebuild", prepare=lambda _, row: {"vm_state": row.vm_state}, values=changed)
+
+    def resize(self, ask: Ask, id: str, flavor_id: str) -> None:
+        """Have a server in another size. Raises as `order`; Invalid: not in that; Denied: that would be too much."""
+        row = self.servers.get(id, ask.project).row
+        try:
+            flavor = flavor_of(self.flavors.get(flavor_id, ask.project))
+        except NotFound:
+            raise Invalid(f"Unable to locate requested flavor {flavor_id}.") from None
+        if flavor["id"] == row.flavor["id"]:
+            raise Invalid("When resizing, instances must change flavor!")
+        if flavor["disk"] < row.flavor["disk"]:
+            raise Invalid("Unable to resize disk down.")
+        more = {"cores": flavor["vcpus"] - row.vcpus, "ram": flavor["ram"] - row.ram}
+
+        def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            self.quotas.admit(connection, row.project_id, row.user_id, more)
+            return {"flavor": flavor}
+
+        self.order(ask, id, "resize", prepare=prepare, values={"progress": 0})
+
+    def move(self, ask: Ask, id: str, action: str, host: str | None) -> None:
+        """Have a server on another host: `migrate`, `live-migration` or `evacuate`.
+
+        Raises:
+            Invalid: not there.
+            Conflict: as it is, the server can't go; or the host that it should flee is up.
+        """
+        row = self.servers.get(id, ask.project).row
+        if host and host not in self.hosts.capacities:
+            raise Invalid(f"Compute host {host} could not be found.")
+        if host and host == row.host:
+            raise Invalid(f"The target host {host} is the one that the server is on.")
+        if action == "evacuate" and any(is_up(one) for one in self.hosts.services(row.host or "", COMPUTE)):
+            raise Invalid(f"Compute service of {row.host} is still in use.")
+        changes = {"migrate": "migrate", "live-migration": "live_migrate", "evacuate": "evacuate"}
+        self.order(ask, id, action, changes[action], prepare=lambda *_: {"host": host})
+
+    def create_image(self, ask: Ask, id: str, name: str, metadata: Mapping[str, str]) -> str:
+        """Make an image of a server; its id. Raises as `order`."""
+
+        def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            return {"image": self.images.begin(connection, row, name, metadata)}
+
+        return str(self.order(ask, id, "createImage", "snapshot", prepare=prepare)["image"])
+
+    def back_up(self, ask: Ask, id: str, name: str, kind: str, rotation: int, metadata: Mapping[str, str]) -> str:
+        """Make an image of a server, and remove older ones of its kind; its id. Raises as `order`."""
+
+        def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            said = {**metadata, "backup_type": kind, "image_type": "backup"}
+            image = self.images.begin(connection, row, name, said)
+            return {"image": image, "type": kind, "rotation": rotation}
+
+        return str(self.order(ask, id, "createBackup", "backup", prepare=prepare)["image"])
+
+    def shelve(self, ask: Ask, id: str) -> None:
+        """Put a server away, as an image. Raises as `order`."""
+
+        def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            image = self.images.begin(connection, row, f"{row.name}-shelved", {})
+            return {"image": image, "offload": self.offload}
+
+        self.order(ask, id, "shelve", prepare=prepare)
+
+    def lock(self, ask: Ask, id: str, *, override: bool) -> None:
+        """Let nobody but administrators change a server. Raises NotFound."""
+        by = "admin" if override else "owner"
+        self._at_once(ask, id, "lock", locked=True, locked_by=by)
+
+    def unlock(self, ask: Ask, id: str, *, override: bool) -> None:
+        """Let its owner change it again. Raises NotFound; Conflict: an administrator locked it."""
+        row = self.servers.get(id, ask.project).row
+        if row.locked_by == "admin" and not override:
+            raise Conflict(f"Instance {id} is locked by an administrator.")
+        self._at_once(ask, id, "unlock", locked=False, locked_by=None)
+
+    def reset_state(self, ask: Ask, id: str, state: str) -> None:
+        """Say that a server is fine, or broken, whatever it was doing. Raises NotFound."""
+        self._at_once(ask, id, "resetState", vm_state=state, task_state=None)
+
+    def expire(self, stopped: Callable[[], bool]) -> None:
+        """Remove servers that can no longer be restored: a duty."""
+        oldest = kept(datetime.now(UTC) - self.reclaim)
+        gone = (table.c.vm_state == "soft-delete") & (table.c.terminated_at < oldest) & table.c.task_state.is_(None)
+        for row in self.servers.all(gone & ~table.c.deleted):
+            if stopped():
+                return
+            nobody = Ask(Caller(row.user_id, row.project_id), "", everyone=True)
+            self.order(nobody, row.id, "forceDelete", "delete")
+
+    def _at_once(self, ask: Ask, id: str, action: str, **values: Any) -> Server:
+        with self.database.writing() as connection:
+            row = self.servers.row(connection, id, ask.project)
+            states.admit(action, row, is_admin=ask.is_admin)
+            record = records.begin(connection, id, action, ask.caller, ask.request_id)
+            records.finish(connection, record)
+            connection.execute(update(table).where(table.c.id == id).values(**values, updated=now()))
+        return self.servers.get(id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    ram: int
+    disk: int
+
+
+def flavor_of(row: Any) -> dict[str, Any]:
+    """What a server keeps of its flavor."""
+    kept_of = ("id", "name", "ram", "vcpus", "disk", "swap", "ephemeral", "rxtx_factor", "extra_specs")
+    return {name: getattr(row, name) for name in kept_of}

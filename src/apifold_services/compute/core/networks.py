@@ -1,0 +1,142 @@
+"""Networks, and the ports by which servers are in them."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from apifold import Conflict, Database, Invalid, NotFound, SettingsError
+from apifold_services.compute.core.tables import ports
+
+_NAMESPACE = uuid.UUID("6f7a2c1e-5b0d-4c9e-9d62-2f1f8a5f2b10")
+
+_chance = random.SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that servers can be in.
+
+    Attributes:
+        id: the same for the same name, in each deployment.
+        cidr: the addresses in it; the first is the gateway's.
+    """
+
+    id: str
+    name: str
+    cidr: ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A port that somebody asks for: in a network, by its id, and with an address where one is said."""
+
+    network: str = ""
+    port: str = ""
+    address: str = ""
+
+
+class Networks:
+    """The networks of a deployment.
+
+    Args:
+        database: with the service's tables.
+        said: their addresses (CIDR), by name.
+
+    Raises:
+        SettingsError: these are no addresses.
+    """
+
+    def __init__(self, database: Database, said: Mapping[str, str]) -> None:
+        self.database = database
+        self.all: dict[str, Network] = {}
+        for name, cidr in said.items():
+            try:
+                network = Network(str(uuid.uuid5(_NAMESPACE, name)), name, ipaddress.ip_network(cidr))
+            except ValueError as error:
+                raise SettingsError(f"services: compute: networks: {name}: {error}") from None
+            self.all[network.id] = network
+
+    def named(self, id: str) -> Network:
+        """The network of an id. Raises Invalid: there is none."""
+        if id not in self.all:
+            raise Invalid(f"Network {id} could not be found.")
+        return self.all[id]
+
+    def usual(self) -> tuple[Wanted, ...]:
+        """What a server gets that asks for nothing: a port in the first network, if there is one."""
+        return tuple(Wanted(network=id) for id in list(self.all)[:1])
+
+    def check(self, wanted: Iterable[Wanted]) -> None:
+        """Nothing, where these can be had as far as one knows beforehand. Raises Invalid."""
+        for one in wanted:
+            if one.port and not one.network:
+                raise Invalid(f"Port {one.port} could not be found.")
+            network = self.named(one.network)
+            if one.address and ipaddress.ip_address(one.address) not in network.cidr:
+                raise Invalid(f"Fixed IP address {one.address} is not in network {network.id}.")
+
+    def attach(self, connection: Connection, server: str, wanted: Wanted) -> Row[Any]:
+        """Give a server a port.
+
+        Raises:
+            Invalid: there is no such network, or the address is not in it.
+            Conflict: the address is taken, or there is none left.
+        """
+        self.check((wanted,))
+        network = self.named(wanted.network)
+        taken = set(connection.scalars(select(ports.c.address).where(ports.c.network_id == network.id)))
+        address = wanted.address or _free(network, taken)
+        if address is None or address in taken:
+            raise Conflict(f"No address is free in network {network.id}." if address is None else _in_use(address))
+        values = {"id": str(uuid.uuid4()), "server_id": server, "network_id": network.id}
+        connection.execute(insert(ports).values(**values, mac=_mac(), address=address))
+        return connection.execute(select(ports).where(ports.c.id == values["id"])).one()
+
+    def detach(self, connection: Connection, server: str, port: str) -> None:
+        """Take a port from a server. Raises NotFound."""
+        gone = connection.execute(delete(ports).where(ports.c.server_id == server, ports.c.id == port))
+        if not gone.rowcount:
+            raise NotFound(f"Port id {port} could not be found.")
+
+    def of(self, connection: Connection, server_ids: Iterable[str]) -> dict[str, list[Row[Any]]]:
+        """The ports of some servers, by server."""
+        found: dict[str, list[Row[Any]]] = {id: [] for id in server_ids}
+        statement = select(ports).where(ports.c.server_id.in_(list(found))).order_by(ports.c.number)
+        for row in connection.execute(statement):
+            found[row.server_id].append(row)
+        return found
+
+    def addresses(self, there: Sequence[Row[Any]]) -> dict[str, list[dict[str, Any]]]:
+        """The addresses of some ports, by the network's name."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for port in there:
+            name = self.all[port.network_id].name if port.network_id in self.all else port.network_id
+            shown = {
+                "version": ipaddress.ip_address(port.address).version,
+                "addr": port.address,
+                "OS-EXT-IPS:type": "fixed",
+                "OS-EXT-IPS-MAC:mac_addr": port.mac,
+            }
+            found.setdefault(name, []).append(shown)
+        return found
+
+
+def _in_use(address: str) -> str:
+    return f"Fixed IP address {address} is already in use."
+
+
+def _free(network: Network, taken: set[str]) -> str | None:
+    hosts = iter(network.cidr.hosts())
+    next(hosts, None)  # the gateway's
+    return next((str(one) for one in hosts if str(one) not in taken), None)
+
+
+def _mac() -> str:
+    return ":".join(f"{part:02x}" for part in (0xFA, 0x16, 0x3E, *(_chance.randrange(256) for _ in range(3))))

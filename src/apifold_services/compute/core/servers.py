@@ -1,0 +1,290 @@
+"""Servers: which there are, and what can be changed about them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, false, or_, select, update
+
+from apifold import Caller, Database, Denied, Invalid, NotFound, matcher
+from apifold_services.compute.core import states
+from apifold_services.compute.core.listing import Cut, ordered
+from apifold_services.compute.core.moments import now
+from apifold_services.compute.core.networks import Networks
+from apifold_services.compute.core.quotas import Quotas
+from apifold_services.compute.core.tables import servers
+from apifold_services.compute.core.volumes import Volumes
+
+SORT_KEYS = {
+    "created_at": servers.c.created,
+    "updated_at": servers.c.updated,
+    "launched_at": servers.c.launched_at,
+    "terminated_at": servers.c.terminated_at,
+    "uuid": servers.c.id,
+    "id": servers.c.number,
+    "instance_uuid": servers.c.id,
+    "display_name": servers.c.name,
+    "display_description": servers.c.description,
+    "name": servers.c.name,
+    "vm_state": servers.c.vm_state,
+    "task_state": servers.c.task_state,
+    "power_state": servers.c.power_state,
+    "status": servers.c.vm_state,
+    "project_id": servers.c.project_id,
+    "tenant_id": servers.c.project_id,
+    "user_id": servers.c.user_id,
+    "host": servers.c.host,
+    "node": servers.c.host,
+    "hostname": servers.c.hostname,
+    "image_ref": servers.c.image_id,
+    "instance_type_id": servers.c.flavor_id,
+    "key_name": servers.c.key_name,
+    "launch_index": servers.c.launch_index,
+    "progress": servers.c.progress,
+    "availability_zone": servers.c.availability_zone,
+    "config_drive": servers.c.config_drive,
+    "access_ip_v4": servers.c.access_ip_v4,
+    "access_ip_v6": servers.c.access_ip_v6,
+    "auto_disk_config": servers.c.disk_config,
+    "locked_by": servers.c.locked_by,
+    "root_device_name": servers.c.number,
+}
+
+EQUAL = {
+    "image": servers.c.image_id,
+    "flavor": servers.c.flavor_id,
+    "reservation_id": servers.c.reservation_id,
+    "host": servers.c.host,
+    "node": servers.c.host,
+    "project_id": servers.c.project_id,
+    "user_id": servers.c.user_id,
+    "uuid": servers.c.id,
+    "vm_state": servers.c.vm_state,
+    "task_state": servers.c.task_state,
+    "key_name": servers.c.key_name,
+    "availability_zone": servers.c.availability_zone,
+    "access_ip_v4": servers.c.access_ip_v4,
+    "access_ip_v6": servers.c.access_ip_v6,
+    "hostname": servers.c.hostname,
+}
+"""What a filter names exactly, with its column."""
+
+MATCHED: Mapping[str, Callable[[Server], Sequence[str]]] = {
+    "name": lambda server: [server.row.name],
+    "description": lambda server: [server.row.description or ""],
+    "ip": lambda server: [port.address for port in server.ports if ":" not in port.address],
+    "ip6": lambda server: [port.address for port in server.ports if ":" in port.address],
+}
+"""What a filter is a regular expression of, found anywhere in it."""
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server with what is attached to it: its row, its ports, its volumes."""
+
+    row: Row[Any]
+    ports: Sequence[Row[Any]]
+    volumes: Sequence[Row[Any]]
+
+    @property
+    def status(self) -> str:
+        """What clients see of its state."""
+        return states.status_of(self.row.vm_state, self.row.task_state)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerQuery:
+    """Which servers.
+
+    Attributes:
+        project: whose they are; "" for all.
+        filters: values by name: those of `EQUAL` and `MATCHED`.
+        statuses: one of these; any where there is none.
+        changed_since: those that changed since then, deleted ones among them; as moments are kept.
+        deleted: those that were, or were not; None for both.
+        metadata: keys and values that they have.
+        tags: by `tags` (all of them), `tags-any`, `not-tags`, `not-tags-any`.
+    """
+
+    project: str = ""
+    filters: Mapping[str, str] = field(default_factory=dict)
+    statuses: Sequence[str] = ()
+    changed_since: str = ""
+    deleted: bool | None = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class Servers:
+    """The servers of a deployment.
+
+    Args:
+        database: with the service's tables.
+        networks, volumes: what is attached to them.
+        quotas: how much of what they may have.
+    """
+
+    def __init__(self, database: Database, networks: Networks, volumes: Volumes, quotas: Quotas) -> None:
+        self.database = database
+        self.networks = networks
+        self.volumes = volumes
+        self.quotas = quotas
+
+    def get(self, id: str, project: str = "") -> Server:
+        """A server; of a project, where one is named. Raises NotFound."""
+        with self.database.reading() as connection:
+            return self._with(connection, [self.row(connection, id, project)])[0]
+
+    def row(self, connection: Connection, id: str, project: str = "") -> Row[Any]:
+        """Its row. Raises NotFound."""
+        row: Row[Any] | None = connection.execute(select(servers).where(servers.c.id == id, ~servers.c.deleted)).first()
+        if row is None or (project and row.project_id != project):
+            raise NotFound(f"Instance {id} could not be found.")
+        return row
+
+    def page(self, query: ServerQuery, cut: Cut) -> list[Server]:
+        """Some servers.
+
+        Raises:
+            Invalid: the marker is none of them, they can't be sorted so, or a filter can't be read.
+        """
+        fits = _fits(query)
+        with self.database.reading() as connection:
+            marker = self._marker(connection, cut.marker, query.project)
+            found: list[Server] = []
+            part = Cut(cut.size if fits is None else BATCH, "", cut.sort)
+            while True:
+                statement = select(servers).where(_where(query))
+                rows = connection.execute(ordered(statement, part, SORT_KEYS, servers.c.number, marker)).all()
+                batch = self._with(connection, rows)
+                found += batch if fits is None else [one for one in batch if fits(one)]
+                if fits is None or len(found) >= cut.size or len(rows) < part.size:
+                    return found[: cut.size]
+                marker = rows[-1]
+
+    def all(self, where: ColumnElement[bool]) -> Sequence[Row[Any]]:
+        """The rows of those that fit, deleted ones among them, in the order in which they were made."""
+        with self.database.reading() as connection:
+            rows: Sequence[Row[Any]] = connection.execute(select(servers).where(where).order_by(servers.c.number)).all()
+            return rows
+
+    def change(self, caller: Caller, id: str, guard: str, project: str = "", **values: Any) -> Server:
+        """Change what is changed at once.
+
+        Args:
+            guard: the action that it is.
+
+        Raises:
+            NotFound: there is no such server.
+            Conflict: not as it is.
+        """
+        with self.database.writing() as connection:
+            row = self.row(connection, id, project)
+            states.admit(guard, row, is_admin="admin" in caller.roles)
+            connection.execute(update(servers).where(servers.c.id == id).values(**values, updated=now()))
+        return self.get(id)
+
+    def set_metadata(
+        self, caller: Caller, id: str, metadata: Mapping[str, str], project: str = "", *, whole: bool
+    ) -> dict[str, str]:
+        """Add metadata, or have other in its place (`whole`); what there is then.
+
+        Raises:
+            NotFound, Conflict: as `change` does.
+            Denied: that is too much.
+        """
+        with self.database.writing() as connection:
+            row = self.row(connection, id, project)
+            states.admit("update_metadata", row, is_admin="admin" in caller.roles)
+            changed = dict(metadata) if whole else {**row.metadata, **metadata}
+            self.admit_metadata(row.project_id, changed)
+            connection.execute(update(servers).where(servers.c.id == id).values(metadata=changed, updated=now()))
+        return changed
+
+    def delete_metadata(self, caller: Caller, id: str, key: str, project: str = "") -> None:
+        """Remove metadata. Raises NotFound, Conflict."""
+        with self.database.writing() as connection:
+            row = self.row(connection, id, project)
+            if key not in row.metadata:
+                raise NotFound("Metadata item was not found")
+            states.admit("delete_metadata", row, is_admin="admin" in caller.roles)
+            rest = {name: value for name, value in row.metadata.items() if name != key}
+            connection.execute(update(servers).where(servers.c.id == id).values(metadata=rest, updated=now()))
+
+    def admit_metadata(self, project: str, metadata: Mapping[str, str]) -> None:
+        """Nothing, where a server may have so much metadata. Raises Denied."""
+        limit = self.quotas.limits(project)["metadata_items"]
+        if 0 <= limit < len(metadata):
+            raise Denied(f"Maximum number of metadata items exceeds {limit}")
+
+    def _marker(self, connection: Connection, id: str, project: str) -> Row[Any] | None:
+        if not id:
+            return None
+        row: Row[Any] | None = connection.execute(select(servers).where(servers.c.id == id)).first()
+        if row is None or (project and row.project_id != project):
+            raise Invalid(f"marker [{id}] not found")
+        return row
+
+    def _with(self, connection: Connection, rows: Sequence[Row[Any]]) -> list[Server]:
+        ids = [row.id for row in rows]
+        ports, volumes = self.networks.of(connection, ids), self.volumes.of(connection, ids)
+        return [Server(row, ports[row.id], volumes[row.id]) for row in rows]
+
+
+def _where(query: ServerQuery) -> ColumnElement[bool]:
+    found: list[ColumnElement[bool]] = []
+    if query.project:
+        found.append(servers.c.project_id == query.project)
+    if query.deleted is not None:
+        found.append(servers.c.deleted == query.deleted)
+    if query.changed_since:
+        found.append(servers.c.updated >= query.changed_since)
+    found += [EQUAL[name] == value for name, value in query.filters.items() if name in EQUAL]
+    if query.statuses:
+        found.append(_has_status(query.statuses))
+    return and_(*found) if found else ~false()
+
+
+def _has_status(statuses: Sequence[str]) -> ColumnElement[bool]:
+    found = []
+    for vm_state, tasks, is_one in states.states_of(statuses):
+        task = servers.c.task_state
+        fits = task.in_(tasks) if is_one else or_(task.is_(None), task.not_in(tasks)) if tasks else ~false()
+        found.append(and_(servers.c.vm_state == vm_state, fits))
+    return or_(*found) if found else false()
+
+
+def _fits(query: ServerQuery) -> Callable[[Server], bool] | None:
+    """What must be looked at one by one; None where nothing must. Raises Invalid: a pattern can't be read."""
+    patterns = []
+    for name, value in query.filters.items():
+        if name in MATCHED:
+            try:
+                patterns.append((MATCHED[name], matcher(value)))
+            except ValueError as error:
+                raise Invalid(f"Invalid filter {name}: {error}") from None
+    tags = {how: set(wanted) for how, wanted in query.tags.items() if wanted}
+    if not patterns and not tags and not query.metadata:
+        return None
+
+    def fits(server: Server) -> bool:
+        if not query.metadata.items() <= server.row.metadata.items():
+            return False
+        if not all(any(matches(text) for text in texts(server)) for texts, matches in patterns):
+            return False
+        return _has_tags(set(server.row.tags), tags)
+
+    return fits
+
+
+def _has_tags(there: set[str], wanted: Mapping[str, set[str]]) -> bool:
+    return (
+        wanted.get("tags", there) <= there
+        and ("tags-any" not in wanted or bool(wanted["tags-any"] & there))
+        and not ("not-tags" in wanted and wanted["not-tags"] <= there)
+        and not wanted.get("not-tags-any", set()) & there
+    )

@@ -1,0 +1,74 @@
+"""The image API v2, as far as one reads."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from apifold import Invalid
+from apifold_services.compute.core.compute import ComputeCore
+from apifold_services.compute.core.images import Image
+from apifold_services.compute.core.life import Ask
+from apifold_services.compute.core.moments import zulu
+
+USUAL, MOST = 25, 1000
+FILTERS = ("name", "id", "status")
+
+
+def list_images(
+    core: ComputeCore, ask: Ask, limit: int = USUAL, marker: str = "", visibility: str = "", **said: str
+) -> Any:
+    wanted = {name: said[name] for name in FILTERS if name in said}
+    found = [one for one in core.images.page(ask.project) if _fits(one, wanted, visibility)]
+    if marker:
+        ids = [one.id for one in found]
+        if marker not in ids:
+            raise Invalid(f"Invalid marker: image {marker} is not in this list.")
+        found = found[ids.index(marker) + 1 :]
+    part = found[: min(limit, MOST)]
+    query = {**wanted, **({"visibility": visibility} if visibility else {})}
+    listed = {"images": [_shown(one) for one in part], "first": _address(query), "schema": "/v2/schemas/images"}
+    if part and len(part) < len(found):
+        listed["next"] = _address({**query, "limit": str(limit), "marker": part[-1].id})
+    return listed
+
+
+def show_image(core: ComputeCore, ask: Ask, image_id: str) -> Any:
+    return _shown(core.images.get(image_id, ask.project))
+
+
+def _fits(image: Image, wanted: dict[str, str], visibility: str) -> bool:
+    shown = {"name": image.name, "id": image.id, "status": image.status}
+    return wanted.items() <= shown.items() and visibility in ("", "all", _visibility(image))
+
+
+def _visibility(image: Image) -> str:
+    return "private" if image.server else "public"
+
+
+def _address(query: dict[str, str]) -> str:
+    return f"/v2/images?{urlencode(query)}" if query else "/v2/images"
+
+
+def _shown(image: Image) -> dict[str, Any]:
+    at = f"/v2/images/{image.id}"
+    return {
+        **image.metadata,
+        "id": image.id,
+        "name": image.name,
+        "status": image.status,
+        "visibility": _visibility(image),
+        "protected": not image.server,
+        "owner": image.project or None,
+        "size": image.size,
+        "disk_format": image.format,
+        "container_format": "bare",
+        "min_disk": image.min_disk,
+        "min_ram": image.min_ram,
+        "created_at": zulu(image.created),
+        "updated_at": zulu(image.updated),
+        "tags": [],
+        "self": at,
+        "file": f"{at}/file",
+        "schema": "/v2/schemas/image",
+    }

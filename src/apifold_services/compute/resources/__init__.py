@@ -1,0 +1,1 @@
+"""The resources of the API: one description and one module of handlers each."""

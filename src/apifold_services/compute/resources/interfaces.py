@@ -1,0 +1,76 @@
+"""Interfaces: ports that servers have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from apifold import Invalid, NotFound
+from apifold_services.compute.core import states
+from apifold_services.compute.core.compute import ComputeCore
+from apifold_services.compute.core.life import Ask
+from apifold_services.compute.core.networks import Wanted
+from apifold_services.compute.resource import Resource
+
+RESOURCE = Resource(
+    __name__, "os-attach-interfaces", "AttachInterfaces", "Attach interface support.", "2012-07-22T00:00:00Z"
+)
+
+Body = Mapping[str, Any]
+
+
+def list_interfaces(core: ComputeCore, ask: Ask, server_id: str) -> Any:
+    ports = core.servers.get(server_id, ask.project).ports
+    return {"interfaceAttachments": [_shown(port) for port in ports]}
+
+
+def attach_interface(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> Any:
+    said = body.get("interfaceAttachment") or {}
+    if said.get("port_id"):
+        raise Invalid(f"Port {said['port_id']} could not be found.")
+    fixed = said.get("fixed_ips")
+    if fixed and not said.get("net_id"):
+        raise Invalid("Must input network_id when request IP address")
+    usual = core.networks.usual()
+    if not said.get("net_id") and not usual:
+        raise Invalid("There is no network here.")
+    network = said.get("net_id") or usual[0].network
+    wanted = Wanted(network, address=fixed[0]["ip_address"] if fixed else "")
+    return {"interfaceAttachment": _shown(_attach(core, ask, server_id, wanted))}
+
+
+def show_interface(core: ComputeCore, ask: Ask, server_id: str, port_id: str) -> Any:
+    found = next((port for port in core.servers.get(server_id, ask.project).ports if port.id == port_id), None)
+    if found is None:
+        raise NotFound(f"Instance {server_id} does not have a port with id {port_id}")
+    return {"interfaceAttachment": _shown(found)}
+
+
+def detach_interface(core: ComputeCore, ask: Ask, server_id: str, port_id: str) -> None:
+    states.admit("detach_interface", core.servers.get(server_id, ask.project).row, is_admin=ask.is_admin)
+    with core.database.writing() as connection:
+        core.networks.detach(connection, server_id, port_id)
+
+
+def add_fixed_ip(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> None:
+    _attach(core, ask, server_id, Wanted(str(body["networkId"])))
+
+
+def remove_fixed_ip(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> None:
+    server = core.servers.get(server_id, ask.project)
+    port = next((port for port in server.ports if port.address == body["address"]), None)
+    if port is None:
+        raise Invalid(f"Fixed IP {body['address']} not found for instance {server_id}.")
+    detach_interface(core, ask, server_id, port.id)
+
+
+def _attach(core: ComputeCore, ask: Ask, server_id: str, wanted: Wanted) -> Any:
+    states.admit("attach_interface", core.servers.get(server_id, ask.project).row, is_admin=ask.is_admin)
+    with core.database.writing() as connection:
+        return core.networks.attach(connection, server_id, wanted)
+
+
+def _shown(port: Any) -> dict[str, Any]:
+    fixed = [{"subnet_id": port.network_id, "ip_address": port.address}]
+    own = {"port_id": port.id, "net_id": port.network_id, "mac_addr": port.mac}
+    return {**own, "port_state": "ACTIVE", "fixed_ips": fixed}
