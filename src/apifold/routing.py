@@ -11,7 +11,7 @@ what stands there is a `Choice` among them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -55,14 +55,15 @@ class Table(Generic[T]):
         self.static: dict[str, Mapping[str, T | Choice[T]]] = {}
         self._added: list[tuple[str, str, T, bool]] = []
 
-    def extended(self, more: Table[T], wanted: Callable[[T], bool]) -> Table[T]:
-        """Another table, with those of one more that are wanted."""
+    def extended(self, more: Iterable[Table[T]], wanted: Callable[[T], bool]) -> Table[T]:
+        """Another table, with those of some more that are wanted."""
         other: Table[T] = Table()
         for template, method, target, rest in self._added:
             other.add(template, method, target, rest=rest)
-        for template, method, target, rest in more._added:
-            if wanted(target):
-                other.add(template, method, target, rest=rest)
+        for table in more:
+            for template, method, target, rest in table._added:
+                if wanted(target):
+                    other.add(template, method, target, rest=rest)
         return other
 
     def add(self, template: str, method: str, target: T, *, rest: bool = False) -> None:

@@ -81,6 +81,7 @@ class Builder:
     around: Callable[[], Iterable[Api]] = tuple
     parsed: ParsedFiles = field(default_factory=ParsedFiles)
     known: KnownDescriptions = field(default_factory=KnownDescriptions)
+    policies: dict[tuple[Path, ...], Policy] = field(default_factory=dict)
 
     def read_ahead(self) -> None:
         """Read every description, so that processes that are forked from this one share what was read."""
@@ -104,6 +105,7 @@ class Builder:
         """
         self.parsed.turn()
         self.known.turn()
+        self.policies.clear()
         loaded: dict[_File, Loaded] = {}
         aside: list[Aside] = []
         errors: dict[Path, tuple[DescriptionError, ...]] = {}
@@ -261,8 +263,10 @@ class Builder:
             return None, {}
         own = target.parts.policy if target.parts else None
         files = [path for path in (default, own, override) if path is not None]
-        policy = load_policy(*files)
-        return policy, {str(path): path.read_bytes() for path in files if path.is_file()}
+        known = tuple(files)
+        if known not in self.policies:
+            self.policies[known] = load_policy(*files)
+        return self.policies[known], {str(path): path.read_bytes() for path in files if path.is_file()}
 
     def _without_clashes(
         self,
@@ -299,10 +303,12 @@ class Builder:
 
     def _site(self, loaded: Iterable[Loaded]) -> Site:
         apis = {one.api.base: one.api for one in loaded if not one.part_of}
+        parts: dict[str, list[Api]] = {}
         for one in loaded:
             if one.part_of:
-                host = apis.get(one.api.base)
-                apis[one.api.base] = joined(host, one.api) if host else one.api
+                parts.setdefault(one.api.base, []).append(one.api)
+        for base, added in parts.items():
+            apis[base] = joined(apis[base], added) if base in apis else joined(added[0], added[1:])
         for guest in self.around():
             host = apis.get(guest.base)
             apis[guest.base] = attach(host, guest) if host else guest

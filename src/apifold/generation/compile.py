@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -448,24 +448,24 @@ class _Collecting:
 
 def attach(api: Api, guest: Api) -> Api:
     """The API with what stands beside it, whatever its version; where both want a place, its own stay."""
-    together = _together(api, guest)
+    together = _together(api, (guest,))
     taken = {endpoint.title for endpoint in api.endpoints}
-    return replace(together, guests=api.guests.extended(guest.table, lambda endpoint: endpoint.title not in taken))
+    return replace(together, guests=api.guests.extended((guest.table,), lambda endpoint: endpoint.title not in taken))
 
 
-def joined(api: Api, part: Api) -> Api:
-    """The API with a part, each state of it with the part's at the same version."""
-    together = _together(api, part)
+def joined(api: Api, parts: Sequence[Api]) -> Api:
+    """The API with its parts, each state of it with theirs at the same version."""
+    together = _together(api, parts)
     if api.versions is None:
         return together
-    beside = part.versions or Versions((), (part,), None)
+    beside = [part.versions or Versions((), (part,), None) for part in parts]
     return replace(together, versions=api.versions.joined(beside, _together))
 
 
-def _together(api: Api, other: Api) -> Api:
+def _together(api: Api, others: Sequence[Api]) -> Api:
     taken = {endpoint.title for endpoint in api.endpoints}
-    added = tuple(endpoint for endpoint in other.endpoints if endpoint.title not in taken)
-    table = api.table.extended(other.table, lambda endpoint: endpoint.title not in taken)
+    added = tuple(one for other in others for one in other.endpoints if one.title not in taken)
+    table = api.table.extended([other.table for other in others], lambda endpoint: endpoint.title not in taken)
     return replace(api, table=table, endpoints=(*api.endpoints, *added), named={})
 
 

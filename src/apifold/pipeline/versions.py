@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -59,9 +59,9 @@ class Versions(Generic[S]):
         asked = self.negotiation.asked(headers)
         return self.negotiation.told(asked) if isinstance(fault, NotAcceptable) else (self.negotiation.vary,)
 
-    def joined(self, other: Versions[S], join: Callable[[S, S], S]) -> Versions[S]:
-        """Both together, each state joined with the other's at the same version."""
-        edges = tuple(sorted({*self.edges, *other.edges}))
-        oldest = join(self.states[0], other.states[0])
-        states = (oldest, *(join(self.of(edge), other.of(edge)) for edge in edges))
+    def joined(self, others: Sequence[Versions[S]], join: Callable[[S, Sequence[S]], S]) -> Versions[S]:
+        """All together, each state joined with the others' at the same version."""
+        edges = tuple(sorted({*self.edges, *(edge for other in others for edge in other.edges)}))
+        oldest = join(self.states[0], [other.states[0] for other in others])
+        states = (oldest, *(join(self.of(edge), [other.of(edge) for other in others]) for edge in edges))
         return Versions(edges, states, self.negotiation)

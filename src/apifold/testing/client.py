@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Client:
         self.application = application
         self.headers = dict(headers or {})
         self.loop = asyncio.new_event_loop()
+        self._numbers = itertools.count(1)
 
     def request(
         self,
@@ -81,7 +83,7 @@ class Client:
         return self.loop.run_until_complete(self._send(Request(method, path, asked, sent, body, client="127.0.0.1")))
 
     async def _send(self, request: Request) -> Answer:
-        request.id = "test"
+        request.id = f"test-{next(self._numbers):x}"
         response = await awaited(self.application.answer(request))
         headers: dict[str, str] = {}
         for name, value in response.headers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from apifold import Version
 from apifold_services.compute.core.builds import password
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.core.life import Ask
@@ -139,10 +138,9 @@ def live_migrate_server(core: ComputeCore, ask: Ask, server_id: str, body: Body)
     core.life.move(ask, server_id, "live-migration", body["host"])
 
 
-def evacuate_server(core: ComputeCore, ask: Ask, version: Version | None, server_id: str, body: Body) -> Any:
+def evacuate_server(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> Any:
     core.life.move(ask, server_id, "evacuate", body.get("host"))
-    told = version is None or version < "2.14"
-    return {"adminPass": body.get("adminPass") or password()} if told else None
+    return {"adminPass": body.get("adminPass") or password()}
 
 
 def trigger_crash_dump(core: ComputeCore, ask: Ask, server_id: str) -> None:
