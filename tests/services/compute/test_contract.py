@@ -265,7 +265,7 @@ def test_every_operation_asks_its_rule(tmp_path_factory):
     client = opened(tmp_path_factory, "tokens", policy=str(home / "never.yaml"))
     client.get("/v2.1")
     walked = list(_walk(client.application.running.generation.site))
-    assert len(walked) > 500
+    assert len(walked) >= 450
     for version, endpoint in walked:
         if endpoint.gate.public:
             assert endpoint.path.rpartition("/")[2] in (
