@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .clients
+KEYSTONE := .keystone
 LISTEN ?= 127.0.0.1:8080
 
 .PHONY: help serve test check quick format bench bench-check system clean
@@ -33,10 +34,15 @@ $(CLIENTS)/.test: tests/clients.txt
 	$(CLIENTS)/bin/pip install --quiet --requirement $<
 	@touch $@
 
+$(KEYSTONE)/.test: tests/keystone.txt
+	$(PYTHON) -m venv $(KEYSTONE)
+	$(KEYSTONE)/bin/pip install --quiet --requirement $<
+	@touch $@
+
 serve: $(BIN)/.serve
 	$(BIN)/apifold serve --listen $(LISTEN)
 
-test: system $(BIN)/.test $(CLIENTS)/.test check
+test: system $(BIN)/.test $(CLIENTS)/.test $(KEYSTONE)/.test check
 
 check:
 	$(BIN)/ruff check .
@@ -65,4 +71,4 @@ system:
 	@tools/system_packages
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) .apifold site build dist
+	rm -rf $(VENV) $(CLIENTS) $(KEYSTONE) .apifold site build dist

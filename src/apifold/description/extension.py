@@ -54,6 +54,7 @@ class DocumentExtension(msgspec.Struct, frozen=True, kw_only=True):
     auth: str = ""
     inline: bool = False
     trailing_slash: Literal["strict", "ignore"] = "strict"
+    accept: Literal["strict", "ignore"] = "strict"
     aliases: dict[str, str] = {}
     project_in_path: bool = False
     request_id: dict[str, str] = {}

@@ -13,7 +13,7 @@ KEY = "x-apifold"
 
 HERITABLE = (
     ("auth", "errors", "validation", "unknown", "unknown_query", "lenient", "inline", "trailing_slash", "aliases")
-    + ("project_in_path",)
+    + ("project_in_path", "accept")
 )  # fmt: skip
 """Keys of a document's `x-apifold` that are a part's, too, where it does not say otherwise."""
 

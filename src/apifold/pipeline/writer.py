@@ -48,6 +48,7 @@ class Writer:
         ranges: the same for statuses that are not described one by one, by their first digit; 0 for all others.
         mode: what happens to a response that breaks the contract.
         pruners: by status, what takes members out that other versions have.
+        ignores_accept: whether a client gets the first media type that takes none of them (RFC 9110, 12.4.1).
     """
 
     offered: tuple[str, ...]
@@ -56,6 +57,7 @@ class Writer:
     ranges: Mapping[int, Checker | None]
     mode: Mode
     pruners: Mapping[int, Pruner]
+    ignores_accept: bool = False
 
     def negotiate(self, accept: str) -> str:
         """The media type for a client that takes these; "" where none is described.
@@ -67,6 +69,8 @@ class Writer:
             return self.media
         chosen = best_match(accept, self.offered)
         if chosen is None:
+            if self.ignores_accept:
+                return self.media
             raise NotAcceptable(self.offered)
         return chosen
 
@@ -158,7 +162,8 @@ def compile_writer(
     is_open = any("*" in name for name in described)
     offered = () if is_open else tuple(name for name in described if not name.startswith("application/problem"))
     pruners = dict(_pruners(description, operation, whole)) if whole.may_vary else {}
-    return Writer(offered, offered[0] if offered else "", checkers, ranges, mode, pruners)
+    ignores = description.extension.accept == "ignore"
+    return Writer(offered, offered[0] if offered else "", checkers, ranges, mode, pruners, ignores)
 
 
 def _pruners(description: Description, operation: Operation, whole: Description) -> Iterator[tuple[int, Pruner]]:

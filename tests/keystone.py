@@ -1,0 +1,107 @@
+"""A real Keystone for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.servers import free_port
+
+HOME = Path(__file__).parent.parent / ".keystone" / "bin"
+THERE = (HOME / "keystone-manage").exists()
+CONFIGURATION = """
+[database]
+connection = sqlite:///{folder}/keystone.db
+[fernet_tokens]
+key_repository = {folder}/fernet
+[fernet_receipts]
+key_repository = {folder}/fernet
+[credential]
+key_repository = {folder}/credential
+[token]
+provider = fernet
+[cache]
+enabled = false
+"""
+
+
+@dataclass
+class Keystone:
+    """A running Keystone and its administrator."""
+
+    url: str
+    folder: Path
+
+    def openstack(self, words: str, user: str = "admin", project: str = "admin"):
+        """What `openstack WORDS` tells, as somebody, as JSON where it can be had."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "OS_AUTH_URL": self.url,
+            "OS_USERNAME": user,
+            "OS_PASSWORD": "secret",
+            "OS_PROJECT_NAME": project,
+            "OS_USER_DOMAIN_NAME": "Default",
+            "OS_PROJECT_DOMAIN_NAME": "Default",
+            "OS_IDENTITY_API_VERSION": "3",
+        }
+        line = [str(HOME / "openstack"), *words.split()]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=90, env=environment)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        text = done.stdout.strip()
+        return json.loads(text) if text.startswith(("[", "{")) else text
+
+
+@pytest.fixture(scope="session")
+def keystone(tmp_path_factory):
+    """Keystone on SQLite, with the users `admin` and `ada` (a member of the project `demo`), password `secret`."""
+    folder = tmp_path_factory.mktemp("keystone")
+    (folder / "keystone.conf").write_text(CONFIGURATION.format(folder=folder))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/v3"
+
+    def manage(*words):
+        line = [str(HOME / "keystone-manage"), "--config-file", str(folder / "keystone.conf"), *words]
+        subprocess.run(line, check=True, capture_output=True, timeout=120)
+
+    owner = ("--keystone-user", str(os.getuid()), "--keystone-group", str(os.getgid()))
+    manage("db_sync")
+    manage("fernet_setup", *owner)
+    manage("credential_setup", *owner)
+    places = [word for kind in ("admin", "internal", "public") for word in (f"--bootstrap-{kind}-url", url)]
+    manage("bootstrap", "--bootstrap-password", "secret", *places, "--bootstrap-region-id", "RegionOne")
+    line = [str(HOME / "uwsgi"), "--http-socket", f"127.0.0.1:{port}", "--module", "keystone.wsgi.api:application"]
+    line += ["--master", "--processes", "2", "--enable-threads", "--lazy-apps", "--virtualenv", str(HOME.parent)]
+    line += ["--die-on-term", "--disable-logging", "--buffer-size", "65535", "--add-header", "Connection: close"]
+    environment = {**os.environ, "OS_KEYSTONE_CONFIG_DIR": str(folder)}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(line, stdout=log, stderr=log, env=environment, cwd=folder)
+    made = Keystone(url, folder)
+    try:
+        _wait(url, process, folder / "log")
+        made.openstack("project create demo")
+        made.openstack("user create --password secret ada")
+        made.openstack("role add --user ada --project demo member")
+        yield made
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait(url: str, process: subprocess.Popen, log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"Keystone does not answer:\n{log.read_text()}")
