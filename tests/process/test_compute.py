@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import textwrap
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -251,3 +252,40 @@ def test_what_a_killed_process_left_is_done(server):
     (action,) = started.get(f"/v2.1/servers/{id}/os-instance-actions").json["instanceActions"]
     assert (action["action"], action["message"]) == ("create", None)
     assert len(seen()["addresses"]["private"]) == 1
+
+
+def test_usage_is_rated(server):
+    """Servers cost what the rating service's rules say."""
+    periods = {"APIFOLD_RATING_PERIOD": "2", "APIFOLD_RATING_WAIT_PERIODS": "3", "APIFOLD_RATING_INTERVAL": "0.2"}
+    rating = server("rating", "--no-access-log", "--workers", "1", environment=periods)
+    assert rating.request("PUT", "/v1/rating/modules", {"module_id": "hashmap", "enabled": True}).status in (
+        200,
+        202,
+        302,
+    )
+    made = rating.request("POST", "/v1/rating/module_config/hashmap/services", {"name": "instance"}).json
+    rule = {"service_id": made["service_id"], "type": "flat", "cost": "0.5"}
+    assert rating.request("POST", "/v1/rating/module_config/hashmap/mappings", rule).status == 201
+    begin = datetime.now(UTC).replace(microsecond=0).isoformat()
+    scope = {"scope_id": "development", "last_processed_timestamp": begin}
+    assert rating.request("POST", "/v2/scope", scope).status in (200, 201)
+    told = {"APIFOLD_COMPUTE_USAGE": f"{rating.url}/v2/usage", "APIFOLD_COMPUTE_USAGE_PERIOD": "2"}
+    compute = server("compute", "--no-access-log", "--workers", "1", environment=told)
+    flavor = compute.request("POST", "/v2.1/flavors", {"flavor": {"name": "f", "ram": 64, "vcpus": 1, "disk": 1}}).json[
+        "flavor"
+    ]
+    image = compute.get("/image/v2/images").json["images"][0]["id"]
+    order = {"server": {"name": "web", "flavorRef": flavor["id"], "imageRef": image}}
+    id = compute.request("POST", "/v2.1/servers", order).json["server"]["id"]
+
+    def rated():
+        points = rating.get("/v2/dataframes?limit=1000").json.get("dataframes", [])
+        return [one for frame in points for one in frame["usage"].get("instance", []) if one["groupby"]["id"] == id]
+
+    until(lambda: len(rated()) >= 2, 40)
+    (one, *_) = rated()
+    assert (one["rating"]["price"], one["groupby"]["project_id"], one["metadata"]["flavor_name"]) == (
+        0.5,
+        "development",
+        "f",
+    )

@@ -30,7 +30,10 @@ def service(deployment: Deployment) -> Service:
         parts=tuple(one.parts(api) for api in APIS for one in resources.all),
         overlays={"v2_1": tuple(overlay for one in resources.all for overlay in one.overlays)},
         jobs={"transition": JobKind(core.carry_out, at_once=options.at_once)},
-        duties={"care": Duty(core.look_after, every=HEARTBEAT)},
+        duties={
+            "care": Duty(core.look_after, every=HEARTBEAT),
+            **({"usage": Duty(core.tell_usage, every=min(HEARTBEAT, options.usage_period))} if options.usage else {}),
+        },
         discovery="compute",
     )
 

@@ -27,6 +27,7 @@ from apifold_services.compute.core.quotas import DEFAULTS, Quotas
 from apifold_services.compute.core.records import Records
 from apifold_services.compute.core.scheduler import Scheduler
 from apifold_services.compute.core.servers import Servers
+from apifold_services.compute.core.telling import Telling, check
 from apifold_services.compute.core.transitions import Transitions
 from apifold_services.compute.core.usage import Usages
 from apifold_services.compute.core.volumes import Volumes
@@ -52,6 +53,8 @@ class ComputeCore:
         unknown = sorted(options.quotas.keys() - DEFAULTS.keys())
         if unknown:
             raise SettingsError(f"services: compute: quotas: {unknown[0]} is none of: {', '.join(DEFAULTS)}")
+        if options.usage:
+            check(options.usage, options.usage_token)
 
     @property
     def database(self) -> Database:
@@ -159,6 +162,16 @@ class ComputeCore:
     def usages(self) -> Usages:
         """What is used."""
         return Usages(self.servers)
+
+    @cached_property
+    def telling(self) -> Telling:
+        """Who tells it."""
+        options, period = self.options, timedelta(seconds=self.options.usage_period)
+        return Telling(self.database, self.usages, options.usage, options.usage_token, period)
+
+    def tell_usage(self, stopped: Callable[[], bool]) -> None:
+        """Tell what was used: a duty."""
+        self.telling.tell(stopped)
 
     def carry_out(self, job: RunningJob, id: str) -> dict[str, Any]:
         """Carry a transition out: the function of a job."""

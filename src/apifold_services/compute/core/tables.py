@@ -269,3 +269,11 @@ images = Table(
     Column("updated", Moment, nullable=False),
 )
 """Images that were made of servers; those that a deployment has lie in a folder."""
+
+told = Table(
+    "compute_told",
+    metadata,
+    Column("address", Name, primary_key=True),
+    Column("moment", Moment, nullable=False),
+)
+"""Up to when usage was told, by whom it was told to."""
