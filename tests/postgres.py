@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+import sqlalchemy
 
 from tests.servers import free_port
 
@@ -50,3 +52,16 @@ def postgresql_url():
             [*as_user, folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **{**quiet, "check": False}
         )
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def postgresql_database(postgresql_url):
+    """The URL of a database of its own for a module's tests."""
+    name = f"tests_{uuid4().hex}"
+    engine = sqlalchemy.create_engine(
+        postgresql_url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return postgresql_url.replace("/postgres", f"/{name}")

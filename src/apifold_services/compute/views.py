@@ -65,8 +65,23 @@ class ServerView:
 
     def full(self, server: Server, address: str, allowed: Allowed) -> dict[str, Any]:
         """All of it."""
+        return self.all([server], address, allowed)[0]
+
+    def all(self, servers: Sequence[Server], address: str, allowed: Allowed) -> list[dict[str, Any]]:
+        """All of several."""
+        found = [self._whole(server, address) for server in servers]
+        if allowed("os_compute_api:os-extended-server-attributes"):
+            for shown, server in zip(found, servers, strict=True):
+                shown.update(_inner(server))
+        if allowed("os_compute_api:servers:show:host_status"):
+            statuses = {one.host: _host_status(one) for one in self.core.hosts.services(binary=COMPUTE)}
+            for shown, server in zip(found, servers, strict=True):
+                shown["host_status"] = statuses.get(server.row.host, "")
+        return found
+
+    def _whole(self, server: Server, address: str) -> dict[str, Any]:
         row = server.row
-        found = {
+        return {
             **self.plain(server, address),
             "addresses": self.core.networks.addresses(server.ports),
             "key_name": row.key_name,
@@ -83,11 +98,6 @@ class ServerView:
             ],
             **self.resources.server_fields(server),
         }
-        if allowed("os_compute_api:os-extended-server-attributes"):
-            found |= self._inner(server)
-        if allowed("os_compute_api:servers:show:host_status"):
-            found["host_status"] = self._host_status(row.host)
-        return found
 
     def plain(self, server: Server, address: str) -> dict[str, Any]:
         """What a change of it answers."""
@@ -123,28 +133,29 @@ class ServerView:
             found["fault"] = {**row.fault, "created": zulu(row.fault["created"])}
         return found
 
-    def _inner(self, server: Server) -> dict[str, Any]:
-        row = server.row
-        root = server.volumes[0].device if not row.image_id and server.volumes else "/dev/vda"
-        return {
-            "OS-EXT-SRV-ATTR:host": row.host,
-            "OS-EXT-SRV-ATTR:hypervisor_hostname": row.host,
-            "OS-EXT-SRV-ATTR:instance_name": instance_name(row.number),
-            "OS-EXT-SRV-ATTR:reservation_id": row.reservation_id,
-            "OS-EXT-SRV-ATTR:launch_index": row.launch_index,
-            "OS-EXT-SRV-ATTR:hostname": row.hostname,
-            "OS-EXT-SRV-ATTR:kernel_id": "",
-            "OS-EXT-SRV-ATTR:ramdisk_id": "",
-            "OS-EXT-SRV-ATTR:root_device_name": root,
-            "OS-EXT-SRV-ATTR:user_data": row.details.get("user_data") or None,
-        }
 
-    def _host_status(self, host: str | None) -> str:
-        services = self.core.hosts.services(host, COMPUTE) if host else ()
-        if not services:
-            return ""
-        one = services[0]
-        return "MAINTENANCE" if one.disabled else "UP" if is_up(one) else "DOWN" if one.forced_down else "UNKNOWN"
+def _inner(server: Server) -> dict[str, Any]:
+    """What only administrators see."""
+    row = server.row
+    root = server.volumes[0].device if not row.image_id and server.volumes else "/dev/vda"
+    return {
+        "OS-EXT-SRV-ATTR:host": row.host,
+        "OS-EXT-SRV-ATTR:hypervisor_hostname": row.host,
+        "OS-EXT-SRV-ATTR:instance_name": instance_name(row.number),
+        "OS-EXT-SRV-ATTR:reservation_id": row.reservation_id,
+        "OS-EXT-SRV-ATTR:launch_index": row.launch_index,
+        "OS-EXT-SRV-ATTR:hostname": row.hostname,
+        "OS-EXT-SRV-ATTR:kernel_id": "",
+        "OS-EXT-SRV-ATTR:ramdisk_id": "",
+        "OS-EXT-SRV-ATTR:root_device_name": root,
+        "OS-EXT-SRV-ATTR:user_data": row.details.get("user_data") or None,
+    }
+
+
+def _host_status(service: Any) -> str:
+    if service.disabled:
+        return "MAINTENANCE"
+    return "UP" if is_up(service) else "DOWN" if service.forced_down else "UNKNOWN"
 
 
 def instance_name(number: int) -> str:

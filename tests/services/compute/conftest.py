@@ -144,6 +144,8 @@ def opened(factory, auth, **settings):
     return client("compute", state=str(folder / "state"), validation_response="reject", **chosen, **settings)
 
 
+UNLIMITED = ("instances", "cores", "ram", "key_pairs", "server_groups")
+
 ENDPOINTS = {
     "v2": ("/v2", ""),
     "v2.1": ("/v2.1", ""),
@@ -155,17 +157,16 @@ ENDPOINTS = {
 
 @pytest.fixture(scope="module")
 def clouds(tmp_path_factory):
-    """One cloud for each auth method, made when it is asked for."""
+    """One cloud for each auth method and database, made when it is asked for."""
     made = {}
 
-    def cloud(auth):
-        if auth not in made:
-            made[auth] = opened(tmp_path_factory, auth, apis=REJECTING)
-            core = made[auth].application.targets[0].provides["core"]
-            core.quotas.set_class(
-                "default", {"instances": -1, "cores": -1, "ram": -1, "key_pairs": -1, "server_groups": -1}
-            )
-        return made[auth]
+    def cloud(auth, database=""):
+        key = (auth, database)
+        if key not in made:
+            made[key] = opened(tmp_path_factory, auth, apis=REJECTING, database=database)
+            core = made[key].application.targets[0].provides["core"]
+            core.quotas.set_class("default", dict.fromkeys(UNLIMITED, -1))
+        return made[key]
 
     yield cloud
     for one in made.values():
@@ -183,11 +184,13 @@ def _rejecting():
 REJECTING = _rejecting()
 
 
-@pytest.fixture(params=[*ENDPOINTS, "nobody is asked"])
+@pytest.fixture(params=[*ENDPOINTS, "nobody is asked", pytest.param("on PostgreSQL", marks=pytest.mark.postgres)])
 def cloud(request, clouds):
-    """Each endpoint, asked with a token; and one where nobody is asked for one."""
+    """Each endpoint, asked with a token; one where nobody is asked for one; one on another database."""
     if request.param == "nobody is asked":
         return Cloud(clouds("none"), "/v2.1")
+    if request.param == "on PostgreSQL":
+        return Cloud(clouds("tokens", request.getfixturevalue("postgresql_database")), "/v2.1", "ada-token", "2.26")
     base, version = ENDPOINTS[request.param]
     return Cloud(clouds("tokens"), base, "ada-token", version)
 

@@ -119,7 +119,7 @@ class Networks:
         for port in there:
             name = self.all[port.network_id].name if port.network_id in self.all else port.network_id
             shown = {
-                "version": ipaddress.ip_address(port.address).version,
+                "version": 6 if ":" in port.address else 4,
                 "addr": port.address,
                 "OS-EXT-IPS:type": "fixed",
                 "OS-EXT-IPS-MAC:mac_addr": port.mac,

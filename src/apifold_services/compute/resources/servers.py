@@ -50,7 +50,7 @@ def list_servers_in_detail(
     **said: Any,
 ) -> Any:
     cut, found = _list(core, ask, allowed, request, version, said, "detail")
-    return _page("servers", [views.full(one, address, allowed) for one in found], request, cut)
+    return _page("servers", views.all(found, address, allowed), request, cut)
 
 
 def show_server(core: ComputeCore, ask: Ask, allowed: Allowed, views: ServerView, address: str, server_id: str) -> Any:
