@@ -21,7 +21,7 @@ from apifold_services.compute.core.images import Images
 from apifold_services.compute.core.keypairs import Keypairs
 from apifold_services.compute.core.life import Life
 from apifold_services.compute.core.moves import Moves
-from apifold_services.compute.core.networks import Networks
+from apifold_services.compute.core.networks import Networks, read_networks
 from apifold_services.compute.core.options import Options
 from apifold_services.compute.core.quotas import DEFAULTS, Quotas
 from apifold_services.compute.core.records import Records
@@ -31,6 +31,7 @@ from apifold_services.compute.core.telling import Telling, check
 from apifold_services.compute.core.transitions import Transitions
 from apifold_services.compute.core.usage import Usages
 from apifold_services.compute.core.volumes import Volumes
+from apifold_services.compute.core.watch import Watch
 
 HERE = Path(__file__).parent.parent
 DRIVERS = "apifold_compute.drivers"
@@ -43,8 +44,11 @@ class ComputeCore:
         deployment: whose servers they are.
         options: what it decides about them.
 
+    Attributes:
+        driver: what makes servers.
+
     Raises:
-        SettingsError: a quota that is not known is limited.
+        SettingsError: something that it decides makes no sense.
     """
 
     def __init__(self, deployment: Deployment, options: Options) -> None:
@@ -55,19 +59,16 @@ class ComputeCore:
             raise SettingsError(f"services: compute: quotas: {unknown[0]} is none of: {', '.join(DEFAULTS)}")
         if options.usage:
             check(options.usage, options.usage_token)
+        self._networks = read_networks(options.networks)
+        own = {"simulated": options.simulated, "qemu": options.qemu, **options.drivers}
+        make: Callable[[Path, Mapping[str, Any]], Driver] = extension_points.load(DRIVERS, options.driver)
+        self.driver = make(deployment.directory() / "compute", own.get(options.driver, {}))
 
     @property
     def database(self) -> Database:
         """With the service's tables."""
         database: Database = self.deployment.tables("compute", HERE / "migrations")
         return database
-
-    @cached_property
-    def driver(self) -> Driver:
-        """What makes servers."""
-        name, own = self.options.driver, {"simulated": self.options.simulated, "qemu": self.options.qemu}
-        make: Callable[[Path, Mapping[str, Any]], Driver] = extension_points.load(DRIVERS, name)
-        return make(self.deployment.directory() / "compute", own.get(name) or self.options.drivers.get(name, {}))
 
     @cached_property
     def flavors(self) -> Flavors:
@@ -88,7 +89,7 @@ class ComputeCore:
     @cached_property
     def networks(self) -> Networks:
         """What servers are connected to."""
-        return Networks(self.database, self.options.networks)
+        return Networks(self.database, self._networks)
 
     @cached_property
     def volumes(self) -> Volumes:
@@ -178,9 +179,11 @@ class ComputeCore:
         return self.transitions.carry_out(job, id)
 
     def look_after(self, stopped: Callable[[], bool]) -> None:
-        """Say that hosts are alive, go on with what was left undone, remove what is past restoring: a duty."""
+        """Say that hosts are alive, go on with what was left undone, note what ended by itself, remove what is past
+        restoring: a duty."""
         self.hosts.report()
         self.transitions.resume(stopped)
+        Watch(self.database, self.servers, self.driver, self.machine).look(stopped)
         if self.options.reclaim:
             self.life.expire(stopped)
 

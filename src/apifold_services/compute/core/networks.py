@@ -42,26 +42,36 @@ class Wanted:
     address: str = ""
 
 
-class Networks:
-    """The networks of a deployment.
+def read_networks(said: Mapping[str, str]) -> dict[str, Network]:
+    """The networks of a deployment by id.
 
     Args:
-        database: with the service's tables.
         said: their addresses (CIDR), by name.
 
     Raises:
         SettingsError: these are no addresses.
     """
+    found = {}
+    for name, cidr in said.items():
+        try:
+            network = Network(str(uuid.uuid5(_NAMESPACE, name)), name, ipaddress.ip_network(cidr))
+        except ValueError as error:
+            raise SettingsError(f"services: compute: networks: {name}: {error}") from None
+        found[network.id] = network
+    return found
 
-    def __init__(self, database: Database, said: Mapping[str, str]) -> None:
+
+class Networks:
+    """The networks of a deployment.
+
+    Args:
+        database: with the service's tables.
+        all: those that there are, by id; the first is what servers get that ask for none.
+    """
+
+    def __init__(self, database: Database, all: Mapping[str, Network]) -> None:
         self.database = database
-        self.all: dict[str, Network] = {}
-        for name, cidr in said.items():
-            try:
-                network = Network(str(uuid.uuid5(_NAMESPACE, name)), name, ipaddress.ip_network(cidr))
-            except ValueError as error:
-                raise SettingsError(f"services: compute: networks: {name}: {error}") from None
-            self.all[network.id] = network
+        self.all = all
 
     def named(self, id: str) -> Network:
         """The network of an id. Raises Invalid: there is none."""

@@ -1,0 +1,49 @@
+"""Watching machines: one that ended by itself is one that is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, update
+
+from apifold import Database
+from apifold_services.compute.core import states
+from apifold_services.compute.core.drivers.driver import Driver, Machine
+from apifold_services.compute.core.moments import now
+from apifold_services.compute.core.servers import Servers
+from apifold_services.compute.core.tables import servers
+
+ENDED = (states.SHUTDOWN, states.CRASHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Holds what is known of servers against what their machines do.
+
+    Attributes:
+        machine: makes a server as drivers see it.
+    """
+
+    database: Database
+    servers: Servers
+    driver: Driver
+    machine: Callable[[Row[Any]], Machine]
+
+    def look(self, stopped: Callable[[], bool]) -> None:
+        """Note which of those that should run have ended; nothing where the driver knows no more than we do."""
+        runs = (servers.c.vm_state == "active") & servers.c.task_state.is_(None) & ~servers.c.deleted
+        for row in self.servers.all(runs):
+            power = self.driver.power_state(self.machine(row))
+            if power is None or stopped():
+                return
+            if power in ENDED:
+                self._ended(row.id, power)
+
+    def _ended(self, id: str, power: int) -> None:
+        """Only while nobody does anything with it: whoever does knows better."""
+        still = (servers.c.id == id) & (servers.c.vm_state == "active") & servers.c.task_state.is_(None)
+        with self.database.writing() as connection:
+            values = {"vm_state": "stopped", "power_state": power, "updated": now()}
+            connection.execute(update(servers).where(still).values(**values))

@@ -1,0 +1,198 @@
+"""The core by calls: what is left undone is done, what ended is seen, what is told, what can be restored."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from apifold import SettingsError
+from apifold_services.compute.core import states
+from apifold_services.compute.core.moments import kept
+from apifold_services.compute.core.tables import servers, transitions
+from apifold_services.compute.core.telling import Telling
+from apifold_services.compute.core.watch import Watch
+from tests.services.compute.conftest import AtOnce, Cloud, opened
+
+
+@pytest.fixture
+def cloud(tmp_path_factory):
+    client = opened(tmp_path_factory, "none", services={"compute": {"reclaim": 3600}})
+    yield Cloud(client, "/v2.1", version="2.26")
+    client.close()
+
+
+@pytest.fixture
+def long_ago(cloud):
+    """Makes everything that was begun look forgotten."""
+
+    def make():
+        with cloud.core.database.writing() as connection:
+            connection.execute(update(transitions).values(created="2020-01-01T00:00:00.000000"))
+
+    return make
+
+
+def never():
+    return False
+
+
+def test_states_are_told_and_asked_alike():
+    """Whatever a client sees as a status finds it by that status, and by no other."""
+    tasks = {task for shown in states.STATUSES.values() for task in shown} | {"anything else"}
+    for vm_state in states.STATUSES:
+        for task in tasks:
+            status = states.status_of(vm_state, task)
+            for asked in {one for shown in states.STATUSES.values() for one in shown.values()}:
+                found = any(
+                    vm_state == state and ((task in some) if is_one else (task not in some))
+                    for state, some, is_one in states.states_of([asked])
+                )
+                assert found == (status == asked), (vm_state, task, asked)
+
+
+def test_a_transition_without_a_job_gets_one(cloud, long_ago):
+    core = cloud.core
+    started, core.transitions.begin = [], core.transitions.begin
+    id = cloud.post("/servers", cloud.order()).json["server"]["id"]
+    jobs = core.deployment.jobs()
+    with core.database.reading() as connection:
+        (transition,) = connection.scalars(transitions.select().with_only_columns(transitions.c.id))
+    assert jobs.get(transition).state == "queued"
+    long_ago()
+    core.transitions.resume(never)
+    assert jobs.get(transition).state == "queued", "what has a job keeps it"
+    jobs.cancel(transition)
+    core.transitions.resume(never)
+    seen = cloud.seen(id)
+    assert (seen["status"], seen["fault"]["message"]) == ("ERROR", "It was given up.")
+    assert started == []
+
+
+def test_what_was_done_is_not_done_again(cloud):
+    id = cloud.server()
+    cloud.act(id, "os-stop")
+    with cloud.core.database.reading() as connection:
+        (transition,) = connection.scalars(transitions.select().with_only_columns(transitions.c.id))
+    cloud.core.carry_out(AtOnce(), transition)
+    first = cloud.seen(id)
+    cloud.core.carry_out(AtOnce(), transition)
+    assert cloud.seen(id) == first
+    assert first["status"] == "SHUTOFF"
+
+
+def test_a_server_that_is_deleted_while_it_is_built_is_gone(cloud):
+    id = cloud.post("/servers", cloud.order()).json["server"]["id"]
+    assert cloud.delete(f"/servers/{id}").status == 204
+    cloud.settle()
+    assert cloud.get(f"/servers/{id}").status == 404
+    assert not cloud.core.quotas.used("development")["instances"]
+
+
+def test_what_is_deleted_can_be_restored_for_a_while(cloud):
+    id = cloud.server()
+    cloud.delete(f"/servers/{id}")
+    cloud.settle()
+    assert cloud.seen(id)["status"] == "SOFT_DELETED"
+    assert cloud.done(id, "restore")["status"] == "ACTIVE"
+    cloud.delete(f"/servers/{id}")
+    cloud.settle()
+    cloud.core.life.expire(never)
+    cloud.settle()
+    assert cloud.seen(id)["status"] == "SOFT_DELETED", "its while is not over"
+    with cloud.core.database.writing() as connection:
+        connection.execute(update(servers).values(terminated_at="2020-01-01T00:00:00.000000"))
+    cloud.core.life.expire(never)
+    cloud.settle()
+    assert cloud.get(f"/servers/{id}").status == 404
+    other = cloud.server()
+    assert cloud.act(other, "forceDelete").status == 202
+    cloud.settle()
+    assert cloud.get(f"/servers/{other}").status == 404
+
+
+class Ended:
+    """A driver whose machines have all ended."""
+
+    def power_state(self, machine):
+        return states.SHUTDOWN
+
+
+def test_a_machine_that_ended_by_itself_is_stopped(cloud):
+    id, busy = cloud.server(), cloud.server()
+    cloud.act(busy, "reboot", {"type": "SOFT"})
+    core = cloud.core
+    Watch(core.database, core.servers, core.driver, core.machine).look(never)
+    assert cloud.seen(id)["status"] == "ACTIVE", "this driver knows no more than the records"
+    Watch(core.database, core.servers, Ended(), core.machine).look(never)
+    assert (cloud.seen(id)["status"], cloud.seen(id)["OS-EXT-STS:power_state"]) == ("SHUTOFF", 4)
+    assert cloud.seen(busy)["status"] == "REBOOT"
+
+
+@pytest.fixture
+def rating():
+    """Takes usage, or refuses it."""
+    heard = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        status = 202
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            if Handler.status < 300:
+                heard.append((self.headers["x-auth-token"], body["usage"]))
+            self.send_response(Handler.status)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v2/usage", heard, Handler
+    server.shutdown()
+    server.server_close()
+
+
+def test_usage_is_told_once_and_told_again_where_it_was_not_taken(cloud, rating, tmp_path, caplog):
+    address, heard, handler = rating
+    (tmp_path / "token").write_text("secret\n")
+    id, core = cloud.server(), cloud.core
+    ago = kept(datetime.now(UTC) - timedelta(hours=2, minutes=30))
+    with core.database.writing() as connection:
+        connection.execute(update(servers).values(launched_at=ago))
+    telling = Telling(core.database, core.usages, address, str(tmp_path / "token"), timedelta(hours=1))
+    handler.status = 503
+    telling.tell(never)
+    assert heard == []
+    assert "it is told again" in caplog.text
+    assert "secret" not in caplog.text
+    handler.status = 202
+    telling.tell(never)
+    telling.tell(never)
+    ((token, (used,)),) = heard
+    assert token == "secret"
+    assert (used["metric"], used["scope_id"], used["value"], used["labels"]["id"]) == ("cpu", "development", 1, id)
+    assert datetime.fromisoformat(used["moment"]).minute == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"driver": "none"}, "no drivers entry named .none."),
+        ({"simulated": {"hosts": "x"}}, "simulated"),
+        ({"simulated": {"behaviours": [{"name": "("}]}}, "simulated"),
+        ({"networks": {"a": "nowhere"}}, "networks: a"),
+        ({"quotas": {"unheard": 1}}, "quotas: unheard"),
+        ({"usage": "ftp://x"}, "no http address"),
+        ({"more": 1}, "its settings are"),
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_sense_are_told(tmp_path_factory, said, told):
+    with pytest.raises(SettingsError, match=told):
+        opened(tmp_path_factory, "none", services={"compute": said})
