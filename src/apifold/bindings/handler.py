@@ -84,7 +84,7 @@ class _Plan:
 
     `declared`: those the description gives. `drops`: given, but not taken. `absent`: taken without a default, but
     not always given. `special`: asked of the exchange. `provided`: from the service. `whole`: the body under its
-    own name. `fields`: members of the body under their own names. `action`: the one member that is the body.
+    own name. `fields`: members of the body under their own names. `member`: the one that stands for the whole body.
     `inside`: answers another request. `policy`: the rules.
     """
 
@@ -95,14 +95,14 @@ class _Plan:
     made: tuple[tuple[str, PerRequest], ...]
     whole: str
     fields: tuple[str, ...]
-    action: str
+    member: str
     inside: Callable[..., Any]
     policy: Policy | None
 
     @property
     def is_plain(self) -> bool:
         """Whether a call takes just what was read."""
-        changes = (self.drops, self.absent, self.special, self.provided, self.whole, self.fields, self.action)
+        changes = (self.drops, self.absent, self.special, self.provided, self.whole, self.fields, self.member)
         return not any(changes)
 
     async def all_arguments(self, exchange: Exchange) -> dict[str, Any]:
@@ -116,8 +116,8 @@ class _Plan:
     def arguments(self, exchange: Exchange) -> dict[str, Any]:
         """The arguments that are there at once."""
         arguments = exchange.arguments
-        if self.action:
-            arguments["body"] = (arguments.get("body") or {}).get(self.action)
+        if self.member:
+            arguments["body"] = (arguments.get("body") or {}).get(self.member)
         if self.whole and "body" in arguments:
             arguments[self.whole] = arguments.pop("body")
         if self.fields:
@@ -174,13 +174,13 @@ class _Taken:
 @dataclass(frozen=True, slots=True)
 class _Given:
     """What an operation gives: parameters by argument name; and a body, under its own name (`whole`), by its members
-    (`fields`), or as `body`; of an `action`, what stands under its name."""
+    (`fields`), or as `body`; where one `member` names the operation, what stands under it."""
 
     declared: Mapping[str, Parameter]
     has_body: bool
     whole: str
     fields: tuple[str, ...]
-    action: str
+    member: str
 
     @property
     def names(self) -> set[str]:
@@ -212,7 +212,7 @@ def _plan(
         made=tuple((name, value) for name, value in provided.items() if isinstance(value, PerRequest)),
         whole=given.whole,
         fields=given.fields,
-        action=given.action,
+        member=given.member,
         inside=workplace.inside,
         policy=workplace.policy,
     )
@@ -232,15 +232,15 @@ def _given(taken: _Taken, operation: Operation, workplace: Workplace) -> _Given:
     body = None if operation.extension.stream else operation.body
     name = argument_name(body.name) if body and body.name else ""
     whole = name if name in taken.named and "body" not in taken.named else ""
-    action = split_choice(operation.path)[1]
-    by_field = body and "body" not in taken.named and not whole and not taken.any and not action
+    member = split_choice(operation.path)[1]
+    by_field = body and "body" not in taken.named and not whole and not taken.any and not member
     fields = _fields(operation, workplace) if by_field else ()
     return _Given(
         declared={argument_name(parameter.inner_name): parameter for parameter in operation.parameters},
         has_body=body is not None,
         whole=whole,
         fields=fields if taken.named & set(map(argument_name, fields)) else (),
-        action=action if body else "",
+        member=member if body else "",
     )
 
 
@@ -264,7 +264,7 @@ def _ignored(taken: _Taken, given: _Given, operation: Operation, workplace: Work
         if name not in fine and parameter.where in ("path", "query", "querystring"):
             what = f"{parameter.where} parameter {parameter.name!r}"
             yield f"{taken.place} does not take {what}", f"add `{name}` to its arguments"
-    if given.only_as_body and not given.action and "body" not in taken.named:
+    if given.only_as_body and not given.member and "body" not in taken.named:
         yield f"{taken.place} does not take the `body`", "add `body` to its arguments"
 
 

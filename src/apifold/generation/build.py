@@ -17,8 +17,9 @@ from apifold.description import Description, KnownDescriptions, ParsedFiles, Pla
 from apifold.errors import DescriptionError, DescriptionErrors
 from apifold.generation.changes import hold_against
 from apifold.generation.clash import clash
-from apifold.generation.compile import Compiled, Grounds, Tools, attach, compile_api, joined
+from apifold.generation.compile import Compiled, Grounds, Tools, compile_api
 from apifold.generation.generation import Aside, Generation, Loaded, digest_of, generation_id
+from apifold.generation.join import attach, joined
 from apifold.generation.kept import KeptFiles
 from apifold.generation.prove import prove
 from apifold.generation.targets import Target, discover

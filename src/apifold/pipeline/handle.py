@@ -15,7 +15,7 @@ from apifold.errors import Broken, Denied, Fault, MethodNotAllowed, NotServed, T
 from apifold.exchange import Exchange, Result
 from apifold.http import Request, Responding, Response, awaited
 from apifold.observe.events import Crashed, Observers, WouldRefuse
-from apifold.pipeline.action import chosen
+from apifold.pipeline.choice import chosen
 from apifold.pipeline.endpoint import Api, Endpoint, Site
 from apifold.routing import Choice
 

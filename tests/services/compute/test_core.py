@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from apifold import SettingsError
+from apifold import Caller, SettingsError
 from apifold_services.compute.core import states
+from apifold_services.compute.core.life import Ask
 from apifold_services.compute.core.moments import kept
 from apifold_services.compute.core.tables import servers, transitions
 from apifold_services.compute.core.telling import Telling
@@ -196,3 +197,34 @@ def test_usage_is_told_once_and_told_again_where_it_was_not_taken(cloud, rating,
 def test_settings_that_make_no_sense_are_told(tmp_path_factory, said, told):
     with pytest.raises(SettingsError, match=told):
         opened(tmp_path_factory, "none", services={"compute": said})
+
+
+class Slow:
+    """A driver of which a machine is made while its server is deleted."""
+
+    def __init__(self, cloud):
+        self.cloud, self.made = cloud, []
+
+    def spawn(self, machine):
+        self.cloud.core.life.delete(ASK, machine.id, force=True)
+        with self.cloud.core.database.reading() as connection:
+            wanted = transitions.select().where(transitions.c.action == "delete")
+            (ending,) = connection.execute(wanted).all()
+        self.cloud.core.carry_out(AtOnce(), ending.id)
+        self.made.append(machine.id)
+
+    def destroy(self, machine):
+        if machine.id in self.made:
+            self.made.remove(machine.id)
+
+
+ASK = Ask(Caller("developer", "development", frozenset(("admin",))), "req-x", everyone=True)
+
+
+def test_what_is_made_after_its_server_was_deleted_is_removed(cloud):
+    assert cloud.core.hosts.capacities
+    driver = cloud.core.driver = Slow(cloud)
+    id = cloud.post("/servers", cloud.order()).json["server"]["id"]
+    cloud.settle()
+    assert cloud.get(f"/servers/{id}").status == 404
+    assert driver.made == []

@@ -16,10 +16,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from apifold import ENDED_STATES, Caller, Database, Deployment, NotFound, RunningJob
+from apifold import ENDED_STATES, Caller, Database, Deployment, Fault, NotFound, RunningJob
 from apifold_services.compute.core import records
 from apifold_services.compute.core.changes import CHANGES, Work
-from apifold_services.compute.core.drivers.driver import DriverFailed
 from apifold_services.compute.core.moments import kept, now
 from apifold_services.compute.core.tables import ports, servers, transitions, volume_attachments
 
@@ -84,7 +83,7 @@ class Transitions:
             return {}
         try:
             values = job.step(one.action, self._do, one)
-        except DriverFailed as error:
+        except Fault as error:
             values = CHANGES[one.action].failed(str(error), now())
             self._finish(one, values, str(error))
         except Exception as error:  # whatever it was, the server must not be busy for ever
@@ -124,11 +123,16 @@ class Transitions:
                 return
             records.finish(connection, one.record, error)
             row = connection.execute(select(servers).where(servers.c.id == one.server_id)).one()
-            if row.task_state == "deleting" and one.action != "delete":
-                return
-            changed = {"task_state": None, **values, "updated": now()}
-            connection.execute(update(servers).where(servers.c.id == one.server_id).values(**changed))
-            if changed.get("deleted"):
-                connection.execute(delete(ports).where(ports.c.server_id == one.server_id))
-                there = volume_attachments.c.server_id == one.server_id
-                connection.execute(delete(volume_attachments).where(there))
+            overtaken = row.deleted or (row.task_state == "deleting" and one.action != "delete")
+            if not overtaken:
+                self._put(connection, row.id, {"task_state": None, **values, "updated": now()})
+        if overtaken:  # what it made after its server was deleted is nobody's
+            work = self.work(row, {})
+            work.driver.destroy(work.machine())
+
+    @staticmethod
+    def _put(connection: Connection, id: str, values: Mapping[str, Any]) -> None:
+        connection.execute(update(servers).where(servers.c.id == id).values(**values))
+        if values.get("deleted"):
+            connection.execute(delete(ports).where(ports.c.server_id == id))
+            connection.execute(delete(volume_attachments).where(volume_attachments.c.server_id == id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,12 @@ from sqlalchemy import Row, update
 
 from apifold import Database
 from apifold_services.compute.core import states
-from apifold_services.compute.core.drivers.driver import Driver, Machine
+from apifold_services.compute.core.drivers.driver import Driver, DriverFailed, Machine
 from apifold_services.compute.core.moments import now
 from apifold_services.compute.core.servers import Servers
 from apifold_services.compute.core.tables import servers
+
+log = logging.getLogger("apifold.compute")
 
 ENDED = (states.SHUTDOWN, states.CRASHED)
 
@@ -35,7 +38,11 @@ class Watch:
         """Note which of those that should run have ended; nothing where the driver knows no more than we do."""
         runs = (servers.c.vm_state == "active") & servers.c.task_state.is_(None) & ~servers.c.deleted
         for row in self.servers.all(runs):
-            power = self.driver.power_state(self.machine(row))
+            try:
+                power = self.driver.power_state(self.machine(row))
+            except DriverFailed as error:
+                log.warning("server %s can't be looked after: %s", row.id, error)
+                continue
             if power is None or stopped():
                 return
             if power in ENDED:

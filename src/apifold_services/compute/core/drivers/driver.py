@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from apifold import Conflict
 from apifold_services.compute.core.hosts import Capacity
 from apifold_services.compute.core.images import Image
 
 
-class DriverFailed(Exception):
-    """What was asked for could not be done; the text is shown to clients as the server's fault."""
+class DriverFailed(Conflict):  # type: ignore[misc]  # public names are looked up late, so their types are not known
+    """What was asked for could not be done; the text is shown to clients, of a change as the server's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Driver(Protocol):
     """Makes servers, found by name among the entry points of `apifold_compute.drivers`.
 
     Each method is called in the process that does long work and may take its time. Each may be called again after that
-    process died, with nothing done, some, or all of it: then it does what is left. Any raises DriverFailed.
+    process died, with nothing done, some, or all of it: then it does what is left. Any raises DriverFailed, or ToBeDone
+    where it can't be had here.
     """
 
     def __init__(self, directory: Path, options: Mapping[str, Any]) -> None:

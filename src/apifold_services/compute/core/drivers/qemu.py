@@ -19,7 +19,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -93,7 +93,7 @@ class Qemu:
         with self._alone(machine) as guest:
             if guest.power == states.SHUTDOWN:
                 self._make(guest, machine)
-                self._run(guest, machine)
+                guest.run(self._command(guest, machine))
 
     def destroy(self, machine: Machine) -> None:
         with self._alone(machine) as guest:
@@ -105,7 +105,7 @@ class Qemu:
                 guest.tell("cont")
             else:
                 guest.end()
-                self._run(guest, machine)
+                guest.run(self._command(guest, machine))
 
     def stop(self, machine: Machine) -> None:
         with self._alone(machine) as guest:
@@ -115,11 +115,12 @@ class Qemu:
 
     def reboot(self, machine: Machine, *, hard: bool) -> None:
         with self._alone(machine) as guest:
+            command = self._command(guest, machine)
             if hard:
                 guest.end()
             else:
                 guest.shut_down()
-            self._run(guest, machine)
+            guest.run(command)
 
     def pause(self, machine: Machine) -> None:
         with self._alone(machine) as guest:
@@ -145,7 +146,7 @@ class Qemu:
             guest.end()
             (guest.folder / DISK).unlink(missing_ok=True)
             self._make(guest, machine)
-            self._run(guest, machine)
+            guest.run(self._command(guest, machine))
 
     def resize(self, machine: Machine) -> None:
         with self._alone(machine) as guest:
@@ -157,24 +158,26 @@ class Qemu:
                 if disk.exists():
                     self._grow(disk, machine.flavor["disk"])
                 if ran.exists():
-                    self._run(guest, machine)
+                    guest.run(self._command(guest, machine))
             finally:
                 ran.unlink(missing_ok=True)
 
     def rescue(self, machine: Machine, image: Image | None) -> None:
         with self._alone(machine) as guest:
-            if _rescued(machine) not in guest.command:
-                guest.shut_down()
+            if _rescued(guest) not in guest.command:
+                _remove_rescue(guest)
                 self._make_disk(guest.folder / RESCUE, image or machine.image)
-                self._run(guest, machine, image or machine.image)
+                command = self._command(guest, machine, image or machine.image)
+                guest.shut_down()
+                guest.run(command)
 
     def unrescue(self, machine: Machine) -> None:
         with self._alone(machine) as guest:
-            if not guest.command or _rescued(machine) in guest.command:
+            if not guest.command or _rescued(guest) in guest.command:
+                command = self._command(guest, machine)
                 guest.shut_down()
-                self._run(guest, machine)
-            for path in guest.folder.glob("rescue.*"):
-                path.unlink()
+                guest.run(command)
+            _remove_rescue(guest)
 
     def snapshot(self, machine: Machine, disk: Path) -> int:
         with self._alone(machine) as guest:
@@ -204,7 +207,9 @@ class Qemu:
         return found | guest.statistics() if guest.command else found
 
     def power_state(self, machine: Machine) -> int | None:
-        return self._guest(machine).power
+        guest = self._guest(machine)
+        _shorten(guest.folder / CONSOLE)  # here, as this is what is asked again and again
+        return guest.power
 
     def _version(self) -> int:
         """Such as 7002022, for 7.2.22."""
@@ -263,20 +268,19 @@ class Qemu:
         part.rename(disk)
 
     def _grow(self, disk: Path, size: int) -> None:
-        if (
-            json.loads(self._use_image_tool("info", "-f", "qcow2", "--output=json", str(disk)))["virtual-size"]
-            < size << 30
-        ):
+        known = json.loads(self._use_image_tool("info", "-f", "qcow2", "--output=json", str(disk)))
+        if known["virtual-size"] < size << 30:
             self._use_image_tool("resize", "-q", "-f", "qcow2", str(disk), f"{size}G")
 
     def _use_image_tool(self, *arguments: str) -> str:
         done = run_confined((self.options.image_tool, *arguments), Limits(seconds=self.options.copy_seconds))
         if not done.ok:
             raise DriverFailed(f"A disk could not be made: {plain(done.errors) or done.cut}")
-        return done.output
+        output: str = done.output
+        return output
 
-    def _run(self, guest: Guest, machine: Machine, rescue: Image | None = None) -> None:
-        """Start it anew; from another image than its own where that is said."""
+    def _command(self, guest: Guest, machine: Machine, rescue: Image | None = None) -> list[str]:
+        """What starts it, from another image than its own where that is said. Raises DriverFailed: nothing does."""
         if not guest.folder.is_dir():
             raise DriverFailed(f"Machine {machine.id} was never made.")
         image, names = rescue or machine.image, (RESCUE, DISK) if rescue else (DISK,)
@@ -285,14 +289,15 @@ class Qemu:
         if not disks and not loader:
             raise DriverFailed(f"Machine {machine.id} has nothing to start from: neither a disk nor a kernel.")
         _shorten(guest.folder / CONSOLE)
-        called = _rescued(machine) if rescue else machine.id
-        guest.run([*self._board(guest, machine, called), *_drives(disks), *self._ports(machine), *loader])
+        name = _rescued(guest) if rescue else guest.folder.name
+        board = self._board(guest, machine.flavor)
+        return [*board, "-name", name, *_drives(disks), *self._ports(machine), *loader]
 
-    def _board(self, guest: Guest, machine: Machine, called: str) -> list[str]:
+    def _board(self, guest: Guest, flavor: Mapping[str, Any]) -> list[str]:
         return [
-            *(self.options.binary, "-nodefaults", "-no-user-config", "-name", called, "-uuid", machine.id),
-            *("-machine", "q35,accel=tcg", "-cpu", "max", "-display", "none", "-sandbox", SANDBOX),
-            *("-m", str(machine.flavor["ram"]), "-smp", str(machine.flavor["vcpus"])),
+            *(self.options.binary, "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", SANDBOX),
+            *("-machine", "q35,accel=tcg", "-cpu", "max", "-m", str(flavor["ram"]), "-smp", str(flavor["vcpus"])),
+            *("-uuid", guest.folder.name, "-global", "ICH9-LPC.disable_s3=1", "-global", "ICH9-LPC.disable_s4=1"),
             *("-pidfile", str(guest.folder / NUMBER), "-qmp", f"unix:{SOCKET},server=on,wait=off"),
             *("-chardev", f"file,id=console,path={CONSOLE},append=on", "-serial", "chardev:console"),
             *("-device", "virtio-rng-pci"),
@@ -307,11 +312,9 @@ class Qemu:
 def _drives(disks: Sequence[Path]) -> Iterator[str]:
     for at, disk in enumerate(disks):
         file = {"driver": "file", "filename": str(disk), "discard": "unmap"}
-        yield from (
-            "-blockdev",
-            _text(**{"driver": "qcow2", "node-name": f"disk{at}", "discard": "unmap", "file": file}),
-        )
-        yield from ("-device", _text(driver="virtio-blk-pci", drive=f"disk{at}", bootindex=at))
+        qcow2 = {"driver": "qcow2", "node-name": f"disk{at}", "discard": "unmap", "file": file}
+        yield from ("-blockdev", _text(**qcow2))
+        yield from ("-device", _text(driver="virtio-blk-pci", drive=f"disk{at}", bootindex=at + 1))  # a kernel has 0
 
 
 def _loader(image: Image) -> list[str]:
@@ -327,9 +330,14 @@ def _loader(image: Image) -> list[str]:
     return [*given, "-append", f"{boot.get('append', '')} console=ttyS0".strip()]
 
 
-def _rescued(machine: Machine) -> str:
+def _rescued(guest: Guest) -> str:
     """What a machine is called while it is rescued."""
-    return f"{machine.id}-rescued"
+    return f"{guest.folder.name}-rescued"
+
+
+def _remove_rescue(guest: Guest) -> None:
+    for path in guest.folder.glob("rescue.*"):
+        path.unlink()
 
 
 def _text(**said: Any) -> str:
@@ -348,8 +356,9 @@ def _end_of(console: Path) -> bytes:
 
 def _shorten(console: Path) -> None:
     """Drop what is not shown anyway, where a guest wrote much; QEMU goes on at the new end."""
-    if console.exists() and console.stat().st_size > CONSOLE_KEPT:
-        end = _end_of(console)
-        os.truncate(console, 0)
-        with open(console, "ab") as file:
-            file.write(end)
+    with suppress(FileNotFoundError):
+        if console.stat().st_size > CONSOLE_KEPT:
+            end = _end_of(console)
+            os.truncate(console, 0)
+            with open(console, "ab") as file:
+                file.write(end)

@@ -53,7 +53,7 @@ MAX_ANSWER = 4_000_000
 
 UNLIMITED = 2**60
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH")
-POLL_SECONDS, PRESS_SECONDS, END_SECONDS = 0.05, 10.0, 10.0
+POLL_SECONDS, PRESS_SECONDS, END_SECONDS = 0.05, 5.0, 10.0
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -300,7 +300,7 @@ class Guest:
         with self.process() as process:
             if process:
                 process.kill()
-        with suppress(FileNotFoundError):
+        if self.folder.exists():
             shutil.rmtree(self.folder)
         self.folder.with_suffix(".lock").unlink(missing_ok=True)
 
@@ -472,4 +472,4 @@ def _reason(said: bytes) -> str:
 
 def plain(said: str) -> str:
     """What a program said, without the deployment's folders: clients see this."""
-    return re.sub(r"[^\s'\":=]*/", "", said.strip())
+    return re.sub(r"(?<!\w)/[^\s'\":=]*/", "", said.strip())

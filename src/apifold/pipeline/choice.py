@@ -1,4 +1,4 @@
-"""Actions: operations that share a path and a method, told apart by the one member of their body.
+"""Operations that share a path and a method, told apart by the one member of their body.
 
 In a description each is an operation of its own, on the path and its name: `/servers/{id}/action#reboot` is what
 `POST /servers/{id}/action` does with `{"reboot": ...}`.
