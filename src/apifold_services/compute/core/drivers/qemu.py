@@ -28,12 +28,12 @@ import msgspec
 from apifold import Limits, SettingsError, ToBeDone, run_confined
 from apifold_services.compute.core import states
 from apifold_services.compute.core.drivers.driver import DriverFailed, Machine
-from apifold_services.compute.core.drivers.qmp import NUMBER, SOCKET, Guest, Patience, plain
+from apifold_services.compute.core.drivers.guest import NUMBER, SOCKET, Guest, Patience, plain
 from apifold_services.compute.core.hosts import Capacity
 from apifold_services.compute.core.images import Image
 
 DISK, RESCUE, CONSOLE, RAN = "disk.qcow2", "rescue.qcow2", "console.log", "ran"
-"""What lies in a machine's folder beside what `qmp` says; the last is there while one is resized that ran before."""
+"""What lies in a machine's folder beside what `guest` says; the last is there while one is resized that ran before."""
 
 CONSOLE_SHOWN, CONSOLE_KEPT = 100 * 1024, 16 * 2**20
 """Bytes of a console's end that are shown; and how many there may be before what is not shown is dropped."""
