@@ -32,12 +32,37 @@ enabled = false
 """
 
 
+PEOPLE = {
+    "ada": ("demo", "member"),
+    "eve": ("other", "member"),
+    "watcher": ("demo", "reader"),
+    "admin": ("admin", "admin"),
+}
+"""Everybody, with his project and his role there; the password is `secret`."""
+
+
 @dataclass
 class Keystone:
     """A running Keystone and its administrator."""
 
     url: str
     folder: Path
+
+    def settings(self) -> dict[str, str]:
+        """Those of a service behind it."""
+        (self.folder / "password").write_text("secret")
+        known = {"keystone_url": self.url, "keystone_user": "admin", "keystone_project": "admin"}
+        return {**known, "keystone_password": str(self.folder / "password")}
+
+    def token(self, user: str) -> tuple[str, str]:
+        """A token of somebody, and the id of his project."""
+        name = {"id": "default"}
+        identity = {"methods": ["password"], "password": {"user": {"name": user, "domain": name, "password": "secret"}}}
+        scope = {"project": {"name": PEOPLE[user][0], "domain": name}}
+        body = json.dumps({"auth": {"identity": identity, "scope": scope}}).encode()
+        request = urllib.request.Request(f"{self.url}/auth/tokens", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.headers["X-Subject-Token"], json.loads(answer.read())["token"]["project"]["id"]
 
     def openstack(self, words: str, user: str = "admin", project: str = "admin"):
         """What `openstack WORDS` tells, as somebody, as JSON where it can be had."""
@@ -61,7 +86,7 @@ class Keystone:
 
 @pytest.fixture(scope="session")
 def keystone(tmp_path_factory):
-    """Keystone on SQLite, with the users `admin` and `ada` (a member of the project `demo`), password `secret`."""
+    """Keystone on SQLite, with some people."""
     folder = tmp_path_factory.mktemp("keystone")
     (folder / "keystone.conf").write_text(CONFIGURATION.format(folder=folder))
     port = free_port()
@@ -86,9 +111,12 @@ def keystone(tmp_path_factory):
     made = Keystone(url, folder)
     try:
         _wait(url, process, folder / "log")
-        made.openstack("project create demo")
-        made.openstack("user create --password secret ada")
-        made.openstack("role add --user ada --project demo member")
+        for project in ("demo", "other"):
+            made.openstack(f"project create {project}")
+        for user, (project, role) in PEOPLE.items():
+            if user != "admin":
+                made.openstack(f"user create --password secret {user}")
+                made.openstack(f"role add --user {user} --project {project} {role}")
         yield made
     finally:
         process.terminate()

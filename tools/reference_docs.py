@@ -50,7 +50,7 @@ MEANINGS = {
         "aliases": "other beginnings of its paths: `{/billing: /rating}` serves what is below `/rating` below `/billing`, too",
         "accept": "`ignore`: a client that takes none of an operation's media types gets the first one all the same",
         "trailing_slash": "`ignore`: each path with and without a slash at its end is the same",
-        "request_id": "headers that tell the request's id beside `X-Request-Id`: `{X-Ours: \"req-{uuid}\"}`, or with `{id}`",
+        "request_id": 'headers that tell the request\'s id beside `X-Request-Id`: `{X-Ours: "req-{uuid}"}`, or with `{id}`',
         "project_in_path": "true: each path may also be asked for with the caller's project in front of it: `/{project_id}/things`",
     },
     "path": IN_VERSIONS,

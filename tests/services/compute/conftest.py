@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
 from apifold_services.compute.core.tables import transitions
+from tests.keystone import THERE
 
 TOKENS = """
 - {token: ada-token, user: ada, project: "a1", roles: [member, reader]}
@@ -35,6 +36,13 @@ class AtOnce:
         return False
 
 
+PEOPLE = {
+    name: (f"{name}-token", project)
+    for name, project in (("ada", "a1"), ("watcher", "a1"), ("eve", "e1"), ("admin", "c0"))
+}
+"""Token and project of each, where tokens are in a file."""
+
+
 @dataclass
 class Cloud:
     """One endpoint of a cloud, and who asks."""
@@ -43,6 +51,7 @@ class Cloud:
     base: str
     token: str = ""
     version: str = ""
+    people: dict = field(default_factory=lambda: PEOPLE)
 
     def request(self, method, path, json=None, version="", token=None, **more):
         headers = {}
@@ -69,9 +78,9 @@ class Cloud:
 
     def by(self, name):
         """The same endpoint, asked by somebody else."""
-        project = {"ada": "a1", "watcher": "a1", "eve": "e1", "admin": "c0"}[name]
+        token, project = self.people[name]
         base = self.base.replace("/a1", f"/{project}") if self.token else self.base
-        return Cloud(self.client, base, f"{name}-token" if self.token else "", self.version)
+        return Cloud(self.client, base, token if self.token else "", self.version, self.people)
 
     @property
     def admin(self):
@@ -140,7 +149,7 @@ def opened(factory, auth, **settings):
     folder = factory.mktemp("cloud")
     (folder / "tokens.yaml").write_text(TOKENS)
     (folder / "tokens.yaml").chmod(0o600)
-    chosen = {"auth": "tokens", "tokens": str(folder / "tokens.yaml")} if auth == "tokens" else {}
+    chosen = {"auth": auth} | ({"tokens": str(folder / "tokens.yaml")} if auth == "tokens" else {})
     return client("compute", state=str(folder / "state"), validation_response="reject", **chosen, **settings)
 
 
@@ -160,10 +169,11 @@ def clouds(tmp_path_factory):
     """One cloud for each auth method and database, made when it is asked for."""
     made = {}
 
-    def cloud(auth, database=""):
+    def cloud(auth, database="", keystone=None):
         key = (auth, database)
         if key not in made:
-            made[key] = opened(tmp_path_factory, auth, apis=REJECTING, database=database)
+            more = keystone.settings() if keystone else {}
+            made[key] = opened(tmp_path_factory, auth, apis=REJECTING, database=database, **more)
             core = made[key].application.targets[0].provides["core"]
             core.quotas.set_class("default", dict.fromkeys(UNLIMITED, -1))
         return made[key]
@@ -184,11 +194,26 @@ def _rejecting():
 REJECTING = _rejecting()
 
 
-@pytest.fixture(params=[*ENDPOINTS, "nobody is asked", pytest.param("on PostgreSQL", marks=pytest.mark.postgres)])
+ELSEWHERE = [
+    "nobody is asked",
+    pytest.param("on PostgreSQL", marks=pytest.mark.postgres),
+    pytest.param(
+        "behind Keystone",
+        marks=[pytest.mark.process, pytest.mark.skipif(not THERE, reason="Keystone is missing: make .keystone/.test")],
+    ),
+]
+
+
+@pytest.fixture(params=[*ENDPOINTS, *ELSEWHERE])
 def cloud(request, clouds):
-    """Each endpoint, asked with a token; one where nobody is asked for one; one on another database."""
+    """Each endpoint, asked with a token; one where nobody is asked for one; one on another database; one behind a real
+    Keystone."""
     if request.param == "nobody is asked":
         return Cloud(clouds("none"), "/v2.1")
+    if request.param == "behind Keystone":
+        keystone = request.getfixturevalue("keystone")
+        people = {name: keystone.token(name) for name in ("ada", "eve", "watcher", "admin")}
+        return Cloud(clouds("keystone", keystone=keystone), "/v2.1", people["ada"][0], "2.26", people)
     if request.param == "on PostgreSQL":
         return Cloud(clouds("tokens", request.getfixturevalue("postgresql_database")), "/v2.1", "ada-token", "2.26")
     base, version = ENDPOINTS[request.param]

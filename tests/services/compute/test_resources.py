@@ -274,7 +274,7 @@ def test_servers_move_between_hosts(cloud):
     ]
     assert ("migration_type" in moves[0]) == bool(cloud.version)
     body = {"host": first, "binary": "nova-compute"}
-    newest = type(cloud)(cloud.client, "/v2.1", admin.token, "2.26")
+    newest = type(cloud)(cloud.client, "/v2.1", admin.token, "2.26", cloud.people)
     try:
         assert (
             newest.put("/os-services/force-down", {**body, "forced_down": True}).json["service"]["forced_down"] is True
