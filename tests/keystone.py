@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.request
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,12 @@ class Keystone:
         known = {"keystone_url": self.url, "keystone_user": "admin", "keystone_project": "admin"}
         return {**known, "keystone_password": str(self.folder / "password")}
 
-    def token(self, user: str) -> tuple[str, str]:
-        """A token of somebody, and the id of his project."""
+    @cached_property
+    def people(self) -> dict[str, tuple[str, str]]:
+        """A token of everybody, and the id of his project."""
+        return {user: self._token(user) for user in PEOPLE}
+
+    def _token(self, user: str) -> tuple[str, str]:
         name = {"id": "default"}
         identity = {"methods": ["password"], "password": {"user": {"name": user, "domain": name, "password": "secret"}}}
         scope = {"project": {"name": PEOPLE[user][0], "domain": name}}

@@ -212,8 +212,8 @@ def cloud(request, clouds):
         return Cloud(clouds("none"), "/v2.1")
     if request.param == "behind Keystone":
         keystone = request.getfixturevalue("keystone")
-        people = {name: keystone.token(name) for name in ("ada", "eve", "watcher", "admin")}
-        return Cloud(clouds("keystone", keystone=keystone), "/v2.1", people["ada"][0], "2.26", people)
+        behind = clouds("keystone", keystone=keystone)
+        return Cloud(behind, "/v2.1", keystone.people["ada"][0], "2.26", keystone.people)
     if request.param == "on PostgreSQL":
         return Cloud(clouds("tokens", request.getfixturevalue("postgresql_database")), "/v2.1", "ada-token", "2.26")
     base, version = ENDPOINTS[request.param]
