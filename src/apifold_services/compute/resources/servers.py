@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from apifold import Denied, Invalid, Request, Version
+from apifold import Denied, Invalid, Request
 from apifold_services.compute.core import moments
 from apifold_services.compute.core.builds import BlockDevice, Wish, password
 from apifold_services.compute.core.compute import ComputeCore
@@ -19,8 +19,14 @@ from apifold_services.compute.views import Allowed, ServerView, is_true, last_se
 RESOURCE = Resource(__name__, "servers", "Servers", "Virtual machines.", "2013-07-23T00:00:00Z", core=True)
 
 NEWEST_FIRST = (("created_at", True),)
-PLAIN_FILTERS = ("name", "image", "flavor", "ip", "reservation_id")
-"""What everybody may filter by; `ip6` from 2.5 on."""
+PLAIN_FILTERS = ("name", "image", "flavor", "ip", "ip6", "reservation_id")
+"""What everybody may filter by."""
+
+MORE_FILTERS = (
+    ("host", "node", "user_id", "uuid", "vm_state", "task_state", "key_name", "availability_zone", "hostname")
+    + ("access_ip_v4", "access_ip_v6", "description")
+)  # fmt: skip
+"""What administrators may filter by, too."""
 
 Body = Mapping[str, Any]
 
@@ -31,11 +37,10 @@ def list_servers(
     allowed: Allowed,
     views: ServerView,
     request: Request,
-    version: Any,
     address: str,
     **said: Any,
 ) -> Any:
-    cut, found = _list(core, ask, allowed, request, version, said, "index")
+    cut, found = _list(core, ask, allowed, request, said, "index")
     return _page("servers", [views.brief(one, address) for one in found], request, cut)
 
 
@@ -45,11 +50,10 @@ def list_servers_in_detail(
     allowed: Allowed,
     views: ServerView,
     request: Request,
-    version: Any,
     address: str,
     **said: Any,
 ) -> Any:
-    cut, found = _list(core, ask, allowed, request, version, said, "detail")
+    cut, found = _list(core, ask, allowed, request, said, "detail")
     return _page("servers", views.all(found, address, allowed), request, cut)
 
 
@@ -98,36 +102,22 @@ def own_values(said: Body) -> dict[str, Any]:
 
 
 def _list(
-    core: ComputeCore,
-    ask: Ask,
-    allowed: Allowed,
-    request: Request,
-    version: Version | None,
-    said: Mapping[str, Any],
-    rule: str,
+    core: ComputeCore, ask: Ask, allowed: Allowed, request: Request, said: Mapping[str, Any], rule: str
 ) -> tuple[Cut, list[Server]]:
-    everyone = said.get("all_tenants") is not None and said["all_tenants"] != "0" and _is_yes(said["all_tenants"])
+    everyone = said.get("all_tenants") is not None and _is_yes(said["all_tenants"])
     if everyone and not allowed(f"os_compute_api:servers:{rule}:get_all_tenants"):
         raise Denied(f"Policy doesn't allow os_compute_api:servers:{rule}:get_all_tenants to be performed.")
-    if "_" in {name[:1] for name in request.query.replace("?", "&").split("&")}:
+    if any(name.startswith("_") for name in request.query.split("&")):
         raise Invalid("Names of query parameters do not begin with an underscore.")
     cut = cut_of(said.get("limit"), said.get("marker"), said.get("sort_key"), said.get("sort_dir"), NEWEST_FIRST)
-    query = _query(ask.caller.project if not everyone else "", said, version, everything=_sees_all(allowed))
+    project = "" if everyone else ask.caller.project
+    query = _query(project, said, everything=allowed("os_compute_api:servers:allow_all_filters"))
     return cut, core.servers.page(query, cut)
 
 
-def _sees_all(allowed: Allowed) -> bool:
-    return allowed("os_compute_api:servers:allow_all_filters")
-
-
-def _query(project: str, said: Mapping[str, Any], version: Version | None, *, everything: bool) -> ServerQuery:
-    named = PLAIN_FILTERS + (("ip6",) if everything or (version is not None and version >= "2.5") else ())
-    more = (
-        ("host", "node", "user_id", "uuid", "vm_state", "task_state", "key_name", "availability_zone", "hostname")
-        + ("access_ip_v4", "access_ip_v6", "description")
-    )  # fmt: skip
-    wanted = (*named, *more) if everything else named
-    filters = {name: str(said[name]) for name in wanted if said.get(name) is not None}
+def _query(project: str, said: Mapping[str, Any], *, everything: bool) -> ServerQuery:
+    named = PLAIN_FILTERS + (MORE_FILTERS if everything else ())
+    filters = {name: str(said[name]) for name in named if said.get(name) is not None}
     for name in ("image", "flavor"):
         if name in filters:
             filters[name] = last_segment(filters[name])
@@ -139,19 +129,17 @@ def _query(project: str, said: Mapping[str, Any], version: Version | None, *, ev
     deleted: bool | None = None if since else False
     if everything and said.get("deleted") is not None:
         deleted = is_true(said["deleted"])
-    if statuses and {one.upper() for one in statuses} & {"DELETED"}:
-        deleted = bool(everything)
-    tags = {
-        name: [tag for tag in said[argument].split(",") if tag]
-        for argument, name in (
-            ("tags", "tags"),
-            ("tags_any", "tags-any"),
-            ("not_tags", "not-tags"),
-            ("not_tags_any", "not-tags-any"),
-        )
-        if said.get(argument)
-    }
+    if "DELETED" in {one.upper() for one in statuses}:
+        deleted = everything
+    tags = {name: _words(said.get(name.replace("-", "_"))) for name in TAG_FILTERS}
     return ServerQuery(project, filters, statuses, since, deleted, tags=tags)
+
+
+TAG_FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
+
+
+def _words(said: str | None) -> list[str]:
+    return [word for word in (said or "").split(",") if word]
 
 
 def _is_yes(text: str) -> bool:
