@@ -84,7 +84,7 @@ class Writer:
             return Response(status, encode_json(value), _JSON + headers if headers else _JSON)
         if isinstance(value, Response):
             return Response(value.status, value.body, (*value.headers, *headers)) if headers else value
-        if status in _NO_BODY or (value is None and not media):
+        if status in _NO_BODY:
             return Response(status, b"", headers)
         if isinstance(value, Iterator):
             result.partial = True
@@ -201,6 +201,8 @@ def encode(value: Any, media: str) -> tuple[bytes, str]:
         return value, media or "application/octet-stream"
     if isinstance(value, str) and media and "json" not in media:
         return value.encode(), media if "charset" in media else f"{media}; charset=utf-8"
+    if value is None and not media:
+        return b"", "application/json"
     return encode_json(value), media if "json" in media or media == "*/*" else "application/json"
 
 
