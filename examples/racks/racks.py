@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from apifold import NotFound
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.core.servers import Server
 from apifold_services.compute.resource import Resource
 
@@ -34,7 +34,7 @@ def show_rack(core: ComputeCore, rack: str) -> Any:
 
 
 def light_up(core: ComputeCore, ask: Ask, server_id: str, body: dict[str, str]) -> None:
-    core.servers.set_metadata(ask.caller, server_id, {LIGHTS: body["colour"]}, ask.project, whole=False)
+    core.servers.set_metadata(ask, server_id, {LIGHTS: body["colour"]}, whole=False)
 
 
 def _rack(host: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -95,6 +95,16 @@ class Exchange(msgspec.Struct, eq=False):
         """The API's address, as this client names it: with the project, where its path has one."""
         base: str = self.api.base
         return f"{self.request.base_url}{base}{f'/{self.project}' if self.project else ''}"
+
+    def allowed(self, name: str, target: Mapping[str, Any] | None = None) -> bool:
+        """Whether a rule of the policy file lets the caller do something; whatever the rule, where there is no file.
+
+        Args:
+            target: values of the thing that it is about; the caller's own project and user where nothing is said.
+        """
+        caller, policy = self.caller, self.endpoint.policy
+        own = {"project_id": caller.project, "user_id": caller.user}
+        return policy is None or bool(policy.rule(name)(caller, own if target is None else target))
 
     def beside(self, request: Request) -> Exchange:
         """Another one for the same caller and API, on what this one began with."""

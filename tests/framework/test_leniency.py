@@ -171,3 +171,13 @@ def test_an_api_that_cant_be_served_takes_its_parts_along_and_says_so(things, tm
     generation = running.builder.build(running.generation)
     assert make(talker, "/v2", {"name": "n"}).status == 200
     assert [error.message for error in generation.all_errors if error.file == str(head)]
+
+
+def test_what_is_no_yaml_leaves_the_rest_as_it_is(things, tmp_path):
+    talker = things()
+    assert make(talker, "/v1", {"name": "n"}).status == 200
+    (tmp_path / "things_service" / "v2" / "openapi.yaml").write_text("openapi: [")
+    running = talker.application.running
+    generation = running.builder.build(running.generation)
+    assert generation.all_errors
+    assert [one.api.name for one in generation.loaded if not one.part_of] == ["things-v2", "things-v1"]

@@ -11,13 +11,12 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from apifold.access.policy import Policy
 from apifold.bindings.modules import HandlerError
 from apifold.bindings.tasks import in_task
 from apifold.bindings.workplace import Workplace
 from apifold.description import Operation, Parameter
 from apifold.errors import DescriptionError, DescriptionErrors
-from apifold.exchange import Call, Caller, Exchange, Result
+from apifold.exchange import Call, Exchange, Result
 from apifold.http import Response
 from apifold.routing import split_choice
 from apifold.schema.names import argument_name
@@ -85,7 +84,7 @@ class _Plan:
     `declared`: those the description gives. `drops`: given, but not taken. `absent`: taken without a default, but
     not always given. `special`: asked of the exchange. `provided`: from the service. `whole`: the body under its
     own name. `fields`: members of the body under their own names. `member`: the one that stands for the whole body.
-    `inside`: answers another request. `policy`: the rules.
+    `inside`: answers another request.
     """
 
     drops: tuple[str, ...]
@@ -97,7 +96,6 @@ class _Plan:
     fields: tuple[str, ...]
     member: str
     inside: Callable[..., Any]
-    policy: Policy | None
 
     @property
     def is_plain(self) -> bool:
@@ -133,19 +131,11 @@ class _Plan:
                 arguments[name] = arguments.get("page")
             elif name == "inside":
                 arguments[name] = partial(self.inside, exchange)
-            elif name == "allowed":
-                arguments[name] = partial(_allowed, self.policy, exchange.caller)
             else:
                 arguments[name] = getattr(exchange, name)
         if self.provided:
             arguments.update(self.provided)
         return arguments
-
-
-def _allowed(policy: Policy | None, caller: Caller, name: str, target: Mapping[str, Any] | None = None) -> bool:
-    """Whether a rule lets a caller do something; the target is the caller's own where nothing is said."""
-    own = {"project_id": caller.project, "user_id": caller.user}
-    return policy is None or policy.rule(name)(caller, own if target is None else target)
 
 
 def _function(operation: Operation, option: Any, workplace: Workplace) -> Callable[..., Any]:
@@ -214,7 +204,6 @@ def _plan(
         fields=given.fields,
         member=given.member,
         inside=workplace.inside,
-        policy=workplace.policy,
     )
     problems = [*_unfilled(taken, names | special | provided.keys()), *_ignored(taken, given, operation, workplace)]
     below = "/operationId" if operation.id else ""

@@ -7,7 +7,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from apifold.access.policy import Policy
 from apifold.bindings.modules import HandlerError, Modules
 from apifold.deployment import Deployment
 from apifold.description import Description, Operation
@@ -29,7 +28,6 @@ class Workplace:
         deployment: settings, and what opens where it is used: the database, the way to other services.
         threads: for what may block.
         inside: answers another request as if it had come in beside the one that is being answered.
-        policy: the rules in force; None where the API has no policy file.
     """
 
     description: Description
@@ -39,7 +37,6 @@ class Workplace:
     deployment: Deployment
     threads: Executor
     inside: Callable[[Exchange, Request], Awaitable[Response]]
-    policy: Policy | None = None
 
     def refused(self, operation: Operation, message: str, remedy: str, below: str = "") -> DescriptionErrors:
         """The error to raise when an operation can't be bound, placed in its file."""

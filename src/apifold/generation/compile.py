@@ -214,7 +214,6 @@ class _Compiler:
             tools.deployment,
             tools.threads,
             inside,
-            grounds.policy,
         )
         self.bound: dict[tuple[str, str], _Bound] = {}
 
@@ -369,6 +368,7 @@ class _Compiler:
             shadow=self._shadow(bound),
             streams=operation.extension.stream and (self.implementation == "native" or "://" in self.implementation),
             ending=self._ending(operation),
+            policy=self.grounds.policy,
         )
 
     def _ending(self, operation: Operation) -> Ending | None:

@@ -187,8 +187,11 @@ def discover(target: Target, parsed: ParsedFiles) -> Found:
 def _overlays_of(path: Path, service: Service, parsed: ParsedFiles) -> tuple[Path, ...]:
     """What changes a service's description: overlays beside it, and those that the service names; of one that is made
     of another, what changes that one, too."""
-    data = parsed.read(path.read_bytes(), str(path)).data
-    first = _overlays_of(extends(data, path), service, parsed) if is_beside(data) else ()
+    try:
+        data = parsed.read(path.read_bytes(), str(path)).data
+        first = _overlays_of(extends(data, path), service, parsed) if is_beside(data) else ()
+    except (DescriptionErrors, OSError):  # told where it is loaded
+        first = ()
     return (*first, *_overlays_beside(path, parsed), *service.overlays.get(path.parent.name, ()))
 
 

@@ -21,7 +21,8 @@ MAX_FIELD = 120
 def breaches(event: WouldRefuse) -> Iterator[tuple[str, str]]:
     """Field and reason of each thing that is wrong with a message; items of lists are told together."""
     for problem in event.problems:
-        yield f"{problem.where}{_INDEX.sub('/*', problem.pointer)}"[:MAX_FIELD], problem.detail
+        field = f"{problem.where}{_INDEX.sub('/*', problem.pointer)}"[:MAX_FIELD]
+        yield field.replace("\n", " "), problem.detail
 
 
 class Refusals(Tally):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from apifold.access.policy import Policy
 from apifold.exchange import Call
 from apifold.pipeline.dialects import Dialect
 from apifold.pipeline.ending import Ending
@@ -48,6 +49,7 @@ class Endpoint:
         shadow: another implementation that its answers are compared with.
         streams: whether it takes a body in pieces.
         ending: says that it will end, or has; None where it does not.
+        policy: the rules that its handler may ask; None where the API has no policy file.
     """
 
     api: str
@@ -61,6 +63,7 @@ class Endpoint:
     shadow: Shadow | None = None
     streams: bool = False
     ending: Ending | None = None
+    policy: Policy | None = None
 
     @property
     def method(self) -> str:

@@ -18,10 +18,13 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 
-from apifold.errors import MissingExtra, SettingsError, Unavailable
+from apifold.errors import Invalid, MissingExtra, SettingsError, Unavailable
 from apifold.store.writer import GroupedWriter
+
+QUIET: dict[str, Any] = {"hide_parameters": True}
+"""What is written may be secret: no error says it."""
 
 BUSY_SECONDS = 10.0
 """How long a SQLite transaction waits for another's."""
@@ -121,7 +124,9 @@ class Database:
             self._temporary = tempfile.mkdtemp(prefix="apifold-")
             self.url = self.url.set(database=f"{self._temporary}/apifold.db")
         Path(str(self.url.database)).absolute().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = sqlalchemy.create_engine(self.url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        engine = sqlalchemy.create_engine(
+            self.url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True
+        )
 
         @event.listens_for(engine, "connect")
         def connected(connection: Any, _record: Any) -> None:
@@ -143,7 +148,9 @@ class Database:
             raise SettingsError(f"database: {self.url.get_backend_name()} is not supported; SQLite and PostgreSQL are")
         self.url = self.url.set(drivername="postgresql+psycopg")
         try:
-            return sqlalchemy.create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+            return sqlalchemy.create_engine(
+                self.url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True
+            )
         except ModuleNotFoundError:
             raise MissingExtra("a PostgreSQL database", "postgres") from None
 
@@ -153,6 +160,8 @@ class Database:
             yield
         except (OperationalError, sqlite3.OperationalError):
             raise Unavailable("The database can't be reached, or is busy.", retry_after=1) from None
+        except DataError:
+            raise Invalid("A value can't be kept: it is too large, or has characters that no text has.") from None
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise Unavailable("The database can't be reached.", retry_after=1) from None

@@ -1,8 +1,8 @@
 """Compute: OpenStack's compute API, old and new, over one core; with the images that servers are made of."""
 
 from apifold import Deployment, Duty, Exchange, JobKind, PerRequest, Service
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.core.options import Options
 from apifold_services.compute.resource import Resources
 from apifold_services.compute.views import ServerView
@@ -41,4 +41,4 @@ def service(deployment: Deployment) -> Service:
 def ask(exchange: Exchange) -> Ask:
     """Who asks, and by which request."""
     caller = exchange.caller
-    return Ask(caller, exchange.request.named("req-{uuid}"), everyone="admin" in caller.roles)
+    return Ask(caller, exchange.request.named("req-{uuid}"), is_admin=exchange.allowed("context_is_admin"))

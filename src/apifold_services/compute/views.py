@@ -28,9 +28,11 @@ def links(address: str, kind: str, id: str) -> list[dict[str, str]]:
 
 def bookmark(address: str, kind: str, id: str) -> list[dict[str, str]]:
     """Where a thing is, whatever the version."""
-    root, _, rest = address.partition("/v2")
-    project = rest.partition("/")[2]
-    return [{"rel": "bookmark", "href": "/".join(part for part in (root, project, kind, id) if part)}]
+    scheme, _, rest = address.partition("://")
+    host, _, path = rest.partition("/")
+    before, _, version = f"/{path}".rpartition("/v2")
+    there = "/".join(part for part in (f"{host}{before}", version.partition("/")[2], kind, id) if part)
+    return [{"rel": "bookmark", "href": f"{scheme}://{there}"}]
 
 
 def next_page(request: Request, cut: Cut, ids: Sequence[str]) -> list[dict[str, str]]:

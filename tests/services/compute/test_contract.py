@@ -408,3 +408,16 @@ def test_every_answer_has_a_schema_or_no_body(clouds):
 
 EMPTY = {"{flavor_id}", "{key}", "{aggregate_id}"}
 """What answers 200 without a body once it is deleted."""
+
+
+def test_the_policy_says_who_is_an_administrator(tmp_path_factory):
+    home = tmp_path_factory.mktemp("rules")
+    (home / "mine.yaml").write_text("context_is_admin: role:cloud_admin\n")
+    client = opened(tmp_path_factory, "tokens", policy=str(home / "mine.yaml"))
+    ada = Cloud(client, "/v2.1", "ada-token")
+    sizes = {"ram": 64, "vcpus": 1, "disk": 1, "swap": 0, "ephemeral": 0, "rxtx_factor": 1.0, "is_public": True}
+    id = ada.server(flavor=ada.core.flavors.create(name="f", **sizes).id)
+    assert ada.admin.get(f"/servers/{id}").status == 404
+    assert ada.admin.delete(f"/servers/{id}").status == 404
+    assert ada.admin.post("/flavors", {"flavor": {"name": "x", "ram": 1, "vcpus": 1, "disk": 1}}).status == 403
+    client.close()

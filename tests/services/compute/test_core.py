@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from apifold import Caller, SettingsError
 from apifold_services.compute.core import states
-from apifold_services.compute.core.life import Ask
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.moments import kept
 from apifold_services.compute.core.tables import servers, transitions
 from apifold_services.compute.core.telling import Telling
@@ -218,7 +218,7 @@ class Slow:
             self.made.remove(machine.id)
 
 
-ASK = Ask(Caller("developer", "development", frozenset(("admin",))), "req-x", everyone=True)
+ASK = Ask(Caller("developer", "development", frozenset(("admin",))), "req-x", is_admin=True)
 
 
 def test_what_is_made_after_its_server_was_deleted_is_removed(cloud):
@@ -228,3 +228,89 @@ def test_what_is_made_after_its_server_was_deleted_is_removed(cloud):
     cloud.settle()
     assert cloud.get(f"/servers/{id}").status == 404
     assert driver.made == []
+
+
+class Interrupted(Slow):
+    """A driver of which a machine is rebuilt while its server is deleted, so that it can be restored."""
+
+    def rebuild(self, machine):
+        self.cloud.core.life.delete(ASK, machine.id)
+
+    def stop(self, machine):
+        pass
+
+
+def test_what_is_deleted_meanwhile_stays_deleted(cloud):
+    id = cloud.server()
+    cloud.core.driver = Interrupted(cloud)
+    assert cloud.act(id, "rebuild", {"imageRef": cloud.image}).status == 202
+    cloud.settle()
+    assert cloud.seen(id)["status"] == "SOFT_DELETED"
+
+
+def test_a_lock_keeps_nobody_from_removing_the_rest(cloud):
+    ids = [cloud.server(), cloud.server()]
+    for id in ids:
+        cloud.delete(f"/servers/{id}")
+    cloud.settle()
+    assert cloud.act(ids[0], "lock").status == 202
+    with cloud.core.database.writing() as connection:
+        connection.execute(update(servers).values(terminated_at="2020-01-01T00:00:00.000000"))
+    cloud.core.life.expire(never)
+    cloud.settle()
+    assert [cloud.get(f"/servers/{id}").status for id in ids] == [404, 404]
+
+
+def test_a_group_that_is_gone_binds_nobody(cloud):
+    group = cloud.post("/os-server-groups", {"server_group": {"name": "g", "policies": ["affinity"]}}).json[
+        "server_group"
+    ]
+    order = cloud.order()
+    order["os:scheduler_hints"] = {"group": group["id"]}
+    id = cloud.post("/servers", order).json["server"]["id"]
+    assert cloud.delete(f"/os-server-groups/{group['id']}").status == 204
+    cloud.settle()
+    assert cloud.seen(id)["status"] == "ACTIVE"
+    assert cloud.done(id, "resize", {"flavorRef": cloud.flavor(ram=128)})["status"] == "VERIFY_RESIZE"
+
+
+def test_what_failed_leaves_no_image_and_no_move(cloud):
+    id = cloud.server(metadata={"simulated:fail": "snapshot resize"})
+    image = cloud.act(id, "createImage", {"name": "x"}).headers["location"].rpartition("/")[2]
+    cloud.settle()
+    assert (cloud.get(f"/images/{image}", version="2.1").status, cloud.seen(id)["status"]) == (404, "ACTIVE")
+    assert cloud.act(id, "shelve").status == 202
+    cloud.settle()
+    assert cloud.seen(id)["status"] == "ACTIVE"
+    assert len(cloud.get("/images", version="2.1").json["images"]) == 1
+    cloud.act(id, "migrate")
+    cloud.settle()
+    assert {one["status"] for one in cloud.get("/os-migrations", instance_uuid=id).json["migrations"]} == {"error"}
+
+
+def test_what_was_put_away_leaves_no_image_when_it_is_back(cloud):
+    id = cloud.server()
+    assert cloud.done(id, "shelve")["status"] == "SHELVED_OFFLOADED"
+    assert len(cloud.get("/images", version="2.1").json["images"]) == 2
+    assert cloud.done(id, "unshelve")["status"] == "ACTIVE"
+    assert len(cloud.get("/images", version="2.1").json["images"]) == 1
+
+
+def test_a_stopped_server_that_is_evacuated_stays_stopped(cloud):
+    id = cloud.server()
+    cloud.done(id, "os-stop")
+    host = cloud.seen(id)["OS-EXT-SRV-ATTR:host"]
+    cloud.put("/os-services/force-down", {"host": host, "binary": "nova-compute", "forced_down": True})
+    assert cloud.done(id, "evacuate", {})["status"] == "SHUTOFF"
+
+
+def test_a_group_has_no_more_members_than_it_may(cloud):
+    cloud.put("/os-quota-sets/development", {"quota_set": {"server_group_members": 2}})
+    group = cloud.post("/os-server-groups", {"server_group": {"name": "g", "policies": ["affinity"]}}).json[
+        "server_group"
+    ]
+    order = cloud.order(min_count=3)
+    order["os:scheduler_hints"] = {"group": group["id"]}
+    assert cloud.post("/servers", order).status == 403
+    order["server"]["min_count"] = 2
+    assert cloud.post("/servers", order).status == 202

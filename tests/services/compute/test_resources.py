@@ -482,3 +482,59 @@ def test_tags_come_with_their_version(newest, base21):
     assert newest.delete(f"{at}/7").status == 204
     assert newest.delete(at).status == 204
     assert newest.get(at).json == {"tags": []}
+
+
+ODD = [
+    "/servers/%00",
+    "/servers?marker=%00",
+    "/servers?image=%00",
+    "/flavors/%00",
+    "/os-keypairs/%00",
+    "/os-server-groups/%00",
+    "/os-simple-tenant-usage?end=0001-01-02T00:00:00",
+    "/os-simple-tenant-usage?start=9999-12-31T23:59:59-14:00",
+    "/os-quota-sets/" + "x" * 300,
+    "/os-quota-class-sets/" + "x" * 300,
+    "/os-aggregates/99999999999999999999",
+    "/servers?name=%00&limit=99999999999999999999",
+    "/servers/a%2Fb",
+    "/images?minRam=99999999999999999999",
+]
+
+
+@pytest.mark.parametrize("path", ODD)
+def test_what_is_odd_is_refused_or_not_there(cloud, path):
+    answer = cloud.admin.get(path)
+    assert answer.status < 500, answer.text
+
+
+def test_odd_bodies_are_refused(cloud):
+    id = cloud.server()
+    for answer in (
+        cloud.put(f"/servers/{id}/metadata/a", {"meta": {"a": "\u0000"}}),
+        cloud.act(id, "changePassword", {"adminPass": "hunter2\u0000"}),
+        cloud.post("/servers", cloud.order(name="x" * 255, min_count=2)),
+        cloud.post("/servers", cloud.order(user_data="a")),
+        cloud.admin.delete("/os-services/%C2%B2"),
+        cloud.admin.delete("/os-services/" + "9" * 30),
+        cloud.admin.post("/flavors", {"flavor": {"name": "\u3000", "ram": 1, "vcpus": 1, "disk": 1}}),
+        cloud.admin.post("/flavors", {"flavor": {"name": "n", "ram": 1, "vcpus": 1, "disk": 1, "id": 10**300}}),
+    ):
+        assert answer.status < 500, answer.text
+    cloud.settle()
+
+
+@pytest.mark.parametrize(
+    "asked", ["/servers?sort_key=config_drive&sort_key=uuid", "/flavors?sort_key=is_public&sort_key=name"]
+)
+def test_lists_go_on_where_values_are_the_same(cloud, asked):
+    ids = [cloud.server() for _ in range(3)] if "servers" in asked else [cloud.flavor() for _ in range(3)]
+    name, found, marker = ("servers" if "servers" in asked else "flavors"), [], ""
+    while True:
+        page = cloud.admin.get(f"{asked}&limit=2{marker}&all_tenants=1").json[name]
+        found += [one["id"] for one in page]
+        if not page:
+            break
+        marker = f"&marker={page[-1]['id']}"
+    assert len(found) == len(set(found))
+    assert set(ids) <= set(found)

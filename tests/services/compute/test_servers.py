@@ -199,7 +199,7 @@ def test_a_lock_keeps_everybody_but_administrators_out(asked):
     cloud.settle()
     assert cloud.act(id, "unlock").status == 202
     assert cloud.admin.act(id, "lock").status == 202
-    assert cloud.act(id, "unlock").status == 409
+    assert cloud.act(id, "unlock").status == 403
     assert cloud.admin.act(id, "unlock").status == 202
     assert cloud.act(id, "os-start").status == 202
     cloud.settle()

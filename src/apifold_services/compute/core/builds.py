@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from apifold import Database, Denied, Invalid, NotFound
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.flavors import Flavors
 from apifold_services.compute.core.groups import Groups
 from apifold_services.compute.core.hosts import DEFAULT_ZONE, Hosts
 from apifold_services.compute.core.images import Images
 from apifold_services.compute.core.keypairs import Keypairs
-from apifold_services.compute.core.life import Ask, flavor_of
+from apifold_services.compute.core.life import flavor_of
 from apifold_services.compute.core.moments import now
 from apifold_services.compute.core.networks import Networks, Wanted
 from apifold_services.compute.core.quotas import Quotas
@@ -115,7 +116,7 @@ class Builds:
         with self.database.writing() as connection:
             count = self._admit(connection, ask, wish, values["flavor"])
             for index in range(count):
-                id, name = str(uuid.uuid4()), wish.name if count == 1 else f"{wish.name}-{index + 1}"
+                id, name = str(uuid.uuid4()), wish.name if count == 1 else f"{wish.name[:240]}-{index + 1}"
                 own = {"id": id, "name": name, "hostname": _hostname(name, id), "launch_index": index}
                 connection.execute(insert(servers).values(**values, **own, reservation_id=reservation))
                 for port in wanted:
@@ -140,6 +141,7 @@ class Builds:
         if not wish.image and not root:
             raise Invalid("Invalid imageRef provided.")
         image = self.images.chosen(wish.image, ask.project, flavor).id if wish.image else ""
+        _decoded(wish.user_data, "user_data")
         if wish.zone and wish.zone not in {*self.hosts.zones().values(), DEFAULT_ZONE}:
             raise Invalid("The requested availability zone is not available")
         moment = now()
@@ -192,16 +194,13 @@ class Builds:
             group = self.groups.get(id, ask.project)
         except NotFound:
             raise Invalid(f"Instance group {id} could not be found.") from None
-        limit = self.quotas.limits(ask.caller.project, ask.caller.user)["server_group_members"]
-        if 0 <= limit <= len(self.groups.members(group.id)):
-            raise Denied("Quota exceeded, too many servers in group")
         return str(group.id)
 
     def _admit_single(self, project: str, wish: Wish) -> None:
         """Nothing, where one of them has no more than it may. Raises Denied, Invalid."""
         self.servers.admit_metadata(project, wish.metadata)
         limits = self.quotas.limits(project)
-        sizes = [(len(path.encode()), _size(content)) for path, content in wish.files]
+        sizes = [(len(path.encode()), len(_decoded(content, "contents"))) for path, content in wish.files]
         found = {
             "injected_files": len(sizes),
             "injected_file_path_bytes": max((path for path, _ in sizes), default=0),
@@ -213,19 +212,25 @@ class Builds:
 
     def _admit(self, connection: Connection, ask: Ask, wish: Wish, flavor: Mapping[str, Any]) -> int:
         """How many of them there may be, at least as many as are wanted at least. Raises Denied."""
-        caller = ask.caller
-        for count in range(wish.most, wish.least, -1):
-            try:
-                self.quotas.admit(connection, caller.project, caller.user, _sum(flavor, count))
-            except Denied:
-                continue
-            return count
-        self.quotas.admit(connection, caller.project, caller.user, _sum(flavor, wish.least))
-        return wish.least
+        project, user = ask.caller.project, ask.caller.user
+        self.database.lock(connection, f"quota {project}")
+        each = _sum(flavor, 1)
+        count = max(self.quotas.room(connection, project, user, each, wish.most), wish.least)
+        self.quotas.admit(connection, project, user, _sum(flavor, count))
+        if wish.group:
+            limit = self.quotas.limits(project, user)["server_group_members"]
+            there = select(func.count()).where(servers.c.group_id == wish.group, ~servers.c.deleted)
+            if 0 <= limit < (connection.scalar(there) or 0) + count:
+                raise Denied("Quota exceeded, too many servers in group")
+        return count
 
     @staticmethod
     def _attach(connection: Connection, id: str, devices: Sequence[BlockDevice]) -> None:
-        for letter, device in zip(string.ascii_lowercase, devices, strict=False):
+        has_root = any(device.is_root for device in devices)
+        letters = string.ascii_lowercase if has_root else string.ascii_lowercase[1:]
+        if len(devices) > len(letters):
+            raise Invalid(f"Block Device Mapping is Invalid: there are more than {len(letters)} volumes.")
+        for letter, device in zip(letters, devices, strict=False):
             there = select(func.count()).where(volume_attachments.c.volume_id == device.volume)
             if connection.scalar(there):
                 raise Invalid(f"Block Device Mapping is Invalid: volume {device.volume} is attached already.")
@@ -243,11 +248,12 @@ def _sum(flavor: Mapping[str, Any], count: int) -> dict[str, int]:
     return {"instances": count, "cores": flavor["vcpus"] * count, "ram": flavor["ram"] * count}
 
 
-def _size(content: str) -> int:
+def _decoded(said: str, name: str) -> bytes:
+    """What is said as base64. Raises Invalid: it is none."""
     try:
-        return len(base64.b64decode(content, validate=False))
+        return base64.b64decode("".join(said.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise Invalid("Personality content could not be decoded.") from None
+        raise Invalid(f"Invalid input for field/attribute {name}: it is not base64.") from None
 
 
 def _hostname(name: str, id: str) -> str:

@@ -40,10 +40,21 @@ class Work:
     images: Images
     moves: Moves
 
-    def set(self, **values: Any) -> None:
-        """Have clients see how far it is."""
+    def set(self, task: str) -> None:
+        """Have clients see how far it is; that it is being deleted goes before."""
+        there = (servers.c.id == self.row.id) & servers.c.task_state.not_in(("deleting", "soft-deleting"))
         with self.database.writing() as connection:
-            connection.execute(update(servers).where(servers.c.id == self.row.id).values(**values, updated=now()))
+            connection.execute(update(servers).where(there).values(task_state=task, updated=now()))
+
+    def place(self, wish: Wish) -> str:
+        """Choose a host and take a place on it, in one step: nobody else gets the same one."""
+        with self.database.writing() as connection:
+            self.database.lock(connection, "placing")
+            host = self.scheduler.choose(wish, connection)
+            zone = self.scheduler.hosts.zones().get(host, self.row.availability_zone)
+            there = servers.c.id == self.row.id
+            connection.execute(update(servers).where(there).values(host=host, availability_zone=zone, updated=now()))
+        return host
 
     def wish(self, **said: Any) -> Wish:
         """What the server needs of a host."""
@@ -62,6 +73,7 @@ class Change:
         task: the server's task meanwhile.
         run: does it; gives values of the server's row afterwards.
         breaks: whether the server is broken where it fails; else it stays as it was.
+        undo: puts right what it left beside the server's row where it failed, or the server was deleted meanwhile.
     """
 
     record: str
@@ -69,6 +81,7 @@ class Change:
     task: str
     run: Callable[[Work], Values]
     breaks: bool = False
+    undo: Callable[[Work], None] = lambda work: None
 
     def failed(self, message: str, moment: str) -> Values:
         """Values of the server's row where it failed."""
@@ -84,9 +97,8 @@ _RUNS = {"active": _ACTIVE, "stopped": _STOPPED}
 
 def _build(work: Work) -> Values:
     row = work.row
-    host = row.host or work.scheduler.choose(work.wish(host=row.details.get("host", "")))
-    zone = work.scheduler.hosts.zones().get(host, row.availability_zone)
-    work.set(host=host, task_state="spawning", availability_zone=zone)
+    host = row.host or work.place(work.wish(host=row.details.get("host", "")))
+    work.set("spawning")
     work.driver.spawn(work.machine(host=host))
     return {**_ACTIVE, "launched_at": now(), "progress": 100, "fault": None}
 
@@ -95,6 +107,7 @@ def _delete(work: Work) -> Values:
     if work.row.host:
         work.driver.destroy(work.machine())
     work.moves.end(work.row.id)
+    _forget_shelved(work)
     gone = {"vm_state": "deleted", "power_state": states.NO_STATE, "terminated_at": now()}
     return {**gone, "deleted": True, "group_id": None}
 
@@ -145,11 +158,16 @@ def _resume(work: Work) -> Values:
 
 
 def _rebuild(work: Work) -> Values:
-    stopped = work.arguments["vm_state"] == "stopped"
-    work.driver.rebuild(work.machine())
-    if stopped:
-        work.driver.stop(work.machine())
-    return {**_RUNS["stopped" if stopped else "active"], "launched_at": now(), "progress": 100, "fault": None}
+    return {**_anew(work, work.machine()), "launched_at": now(), "progress": 100, "fault": None}
+
+
+def _anew(work: Work, machine: Machine) -> Values:
+    """Make a machine anew; one that was stopped is stopped again."""
+    work.driver.rebuild(machine)
+    if work.row.vm_state != "stopped":
+        return _ACTIVE
+    work.driver.stop(machine)
+    return _STOPPED
 
 
 def _rescue(work: Work) -> Values:
@@ -171,10 +189,10 @@ def _resize(work: Work) -> Values:
     without = row.host if cold or len(hosts) > 1 else ""
     host = work.scheduler.choose(work.wish(flavor=flavor, host=work.arguments.get("host") or "", without=without))
     move = work.moves.begin(row, "migration" if cold else "resize", host, flavor["id"])
-    work.set(task_state="resize_migrating")
+    work.set("resize_migrating")
     work.driver.resize(work.machine(host=host, flavor=flavor))
     work.moves.set(move, "finished")
-    details = {**row.details, "old_host": row.host, "old_vm_state": row.vm_state}
+    details = {"old_host": row.host, "old_vm_state": row.vm_state}
     resized = {"host": host, "old_flavor": row.flavor, **sizes(flavor), "details": details, "progress": 100}
     power = states.RUNNING if row.vm_state == "active" else states.SHUTDOWN
     return {**resized, "vm_state": "resized", "power_state": power}
@@ -208,9 +226,9 @@ def _evacuate(work: Work) -> Values:
     row = work.row
     host = work.scheduler.choose(work.wish(host=work.arguments.get("host") or "", without=row.host))
     move = work.moves.begin(row, "evacuation", host, row.flavor["id"])
-    work.driver.rebuild(work.machine(host=host))
+    runs = _anew(work, work.machine(host=host))
     work.moves.set(move, "done")
-    return {"host": host, **_ACTIVE, "fault": None}
+    return {"host": host, **runs, "fault": None}
 
 
 def _snapshot(work: Work) -> Values:
@@ -233,8 +251,7 @@ def _shelve(work: Work) -> Values:
     image = work.arguments["image"]
     size = work.driver.snapshot(work.machine(), work.images.disk_of(image))
     work.images.finish(image, size)
-    details = {**work.row.details, "shelved_image": image}
-    shelved = {"vm_state": "shelved", "power_state": states.SHUTDOWN, "details": details}
+    shelved = {"vm_state": "shelved", "power_state": states.SHUTDOWN, "details": {"shelved_image": image}}
     return {**shelved, **_offload(work)} if work.arguments["offload"] else shelved
 
 
@@ -245,13 +262,32 @@ def _offload(work: Work) -> Values:
 
 def _unshelve(work: Work) -> Values:
     row = work.row
-    details = {key: value for key, value in row.details.items() if key != "shelved_image"}
+    back = {**_ACTIVE, "details": {"shelved_image": None}}
     if row.vm_state == "shelved":
         work.driver.start(work.machine())
-        return {**_ACTIVE, "details": details}
-    host = work.scheduler.choose(work.wish())
-    work.driver.spawn(work.machine(host=host, image_id=row.details["shelved_image"]))
-    return {**_ACTIVE, "host": host, "details": details, "launched_at": now()}
+        _forget_shelved(work)
+        return back
+    image = work.images.get(row.details["shelved_image"])
+    host = work.place(work.wish())
+    work.driver.spawn(work.machine(host=host, image_id=image.id))
+    _forget_shelved(work)
+    return {**back, "host": host, "launched_at": now()}
+
+
+def _forget_shelved(work: Work) -> None:
+    """Remove the image that a server was put away as."""
+    image = work.row.details.get("shelved_image")
+    if image:
+        work.images.discard(image)
+
+
+def _forget_image(work: Work) -> None:
+    """Remove an image that was not made."""
+    work.images.discard(work.arguments["image"])
+
+
+def _forget_move(work: Work) -> None:
+    work.moves.fail(work.row.id)
 
 
 def _password(work: Work) -> Values:
@@ -280,15 +316,15 @@ CHANGES: Mapping[str, Change] = {
     "rebuild": Change("rebuild", "compute_rebuild_instance", "rebuilding", _rebuild, breaks=True),
     "rescue": Change("rescue", "compute_rescue_instance", "rescuing", _rescue),
     "unrescue": Change("unrescue", "compute_unrescue_instance", "unrescuing", _unrescue),
-    "resize": Change("resize", "compute_resize_instance", "resize_prep", _resize, breaks=True),
-    "migrate": Change("migrate", "cold_migrate", "resize_prep", _resize),
+    "resize": Change("resize", "compute_resize_instance", "resize_prep", _resize, breaks=True, undo=_forget_move),
+    "migrate": Change("migrate", "cold_migrate", "resize_prep", _resize, undo=_forget_move),
     "confirm": Change("confirmResize", "compute_confirm_resize", "resize_finish", _confirm),
     "revert": Change("revertResize", "compute_revert_resize", "resize_reverting", _revert, breaks=True),
-    "live_migrate": Change("live-migration", "compute_live_migration", "migrating", _live_migrate),
-    "evacuate": Change("evacuate", "compute_rebuild_instance", "rebuilding", _evacuate, breaks=True),
-    "snapshot": Change("createImage", "compute_snapshot_instance", "image_snapshot", _snapshot),
-    "backup": Change("createBackup", "compute_backup_instance", "image_backup", _backup),
-    "shelve": Change("shelve", "compute_shelve_instance", "shelving", _shelve),
+    "live_migrate": Change("live-migration", "compute_live_migration", "migrating", _live_migrate, undo=_forget_move),
+    "evacuate": Change("evacuate", "compute_rebuild_instance", "rebuilding", _evacuate, breaks=True, undo=_forget_move),
+    "snapshot": Change("createImage", "compute_snapshot_instance", "image_snapshot", _snapshot, undo=_forget_image),
+    "backup": Change("createBackup", "compute_backup_instance", "image_backup", _backup, undo=_forget_image),
+    "shelve": Change("shelve", "compute_shelve_instance", "shelving", _shelve, undo=_forget_image),
     "offload": Change("shelveOffload", "compute_shelve_offload_instance", "shelving_offloading", _offload),
     "unshelve": Change("unshelve", "compute_unshelve_instance", "unshelving", _unshelve),
     "password": Change("changePassword", "compute_set_admin_password", "updating_password", _password),

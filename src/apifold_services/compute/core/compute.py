@@ -131,7 +131,7 @@ class ComputeCore:
     @cached_property
     def scheduler(self) -> Scheduler:
         """What chooses hosts."""
-        return Scheduler(self.database, self.hosts, self.groups)
+        return Scheduler(self.database, self.hosts)
 
     @cached_property
     def transitions(self) -> Transitions:

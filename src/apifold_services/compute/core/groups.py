@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, insert, select, update
 
 from apifold import Caller, Database, NotFound
 from apifold_services.compute.core.listing import MAX_LIMIT
@@ -64,4 +64,5 @@ class Groups:
         """Remove a group; its servers stay. Raises NotFound."""
         self.get(id, project)
         with self.database.writing() as connection:
+            connection.execute(update(servers).where(servers.c.group_id == id).values(group_id=None))
             connection.execute(delete(groups).where(groups.c.id == id))

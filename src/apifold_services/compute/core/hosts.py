@@ -101,22 +101,20 @@ class Hosts:
             row: Row[Any] = connection.execute(select(services).where(there)).one()
             return row
 
-    def delete_service(self, id: str) -> None:
+    def delete_service(self, id: int) -> None:
         """Forget a service. Raises NotFound; Conflict: servers run there."""
-        if not id.isdigit():
-            raise Invalid(f"Service id {id} is no number.")
         with self.database.writing() as connection:
-            row: Row[Any] | None = connection.execute(select(services).where(services.c.id == int(id))).first()
+            row = connection.execute(select(services).where(services.c.id == id)).first()
             if row is None:
                 raise NotFound(f"Service {id} could not be found.")
-            if row.binary == COMPUTE and _load(connection, [row.host]).get(row.host, Load()).servers:
+            if row.binary == COMPUTE and load_of(connection, [row.host]).get(row.host, Load()).servers:
                 raise Conflict("Unable to delete compute service that is hosting instances. Migrate or delete them.")
-            connection.execute(delete(services).where(services.c.id == int(id)))
+            connection.execute(delete(services).where(services.c.id == id))
 
     def load(self, names: Iterable[str]) -> dict[str, Load]:
         """What is in use on some hosts."""
         with self.database.reading() as connection:
-            return _load(connection, list(names))
+            return load_of(connection, list(names))
 
     def zones(self) -> dict[str, str]:
         """The availability zone of each host: what one of its aggregates says, else the usual one."""
@@ -220,7 +218,8 @@ def _aggregate(connection: Connection, id: int) -> Row[Any]:
     return row
 
 
-def _load(connection: Connection, names: list[str]) -> dict[str, Load]:
+def load_of(connection: Connection, names: list[str]) -> dict[str, Load]:
+    """What is in use on some hosts, as a transaction sees it."""
     statement = (
         select(servers.c.host, func.count(), func.sum(servers.c.vcpus), func.sum(servers.c.ram))
         .where(servers.c.host.in_(names), ~servers.c.deleted)

@@ -122,10 +122,13 @@ class Images:
         image = self.get(id, project)
         if not image.server:
             raise Denied(f"You are not allowed to delete image {id}: it lies in the deployment's folder.")
+        self.discard(id)
+
+    def discard(self, id: str) -> None:
+        """Remove an image that was made of a server, if it is there."""
         with self.database.writing() as connection:
             connection.execute(delete(images).where(images.c.id == id))
-        if image.file:
-            image.file.unlink(missing_ok=True)
+        self.disk_of(id).unlink(missing_ok=True)
 
     def set_metadata(self, id: str, project: str, metadata: Mapping[str, str]) -> Image:
         """Have other metadata on an image that was made of a server. Raises NotFound; Denied: it is the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
-from apifold import Caller, Conflict, Database, Invalid, NotFound
+from apifold import Caller, Conflict, Database, Denied, Fault, Invalid, NotFound
 from apifold_services.compute.core import records, states
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.flavors import Flavors
 from apifold_services.compute.core.hosts import COMPUTE, Hosts, is_up
 from apifold_services.compute.core.images import Images
@@ -20,31 +22,10 @@ from apifold_services.compute.core.servers import Server, Servers
 from apifold_services.compute.core.tables import servers as table
 from apifold_services.compute.core.transitions import Order, Transitions
 
+log = logging.getLogger("apifold.compute")
+
 Prepare = Callable[[Connection, Row[Any]], Mapping[str, Any]]
 """Works out the arguments of a change in the transaction that admits it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Who asks, and by which request.
-
-    Attributes:
-        everyone: whether he may see servers of other projects.
-    """
-
-    caller: Caller
-    request_id: str
-    everyone: bool
-
-    @property
-    def project(self) -> str:
-        """The project whose servers he may see; "" for all."""
-        return "" if self.everyone else self.caller.project
-
-    @property
-    def is_admin(self) -> bool:
-        """Whether locks do not hold for him."""
-        return "admin" in self.caller.roles
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +73,7 @@ class Life:
             Conflict: not as it is.
         """
         with self.database.writing() as connection:
-            row = self.servers.row(connection, id, ask.project)
+            row = self.servers.locked(connection, id, ask.project)
             states.admit(action, row, is_admin=ask.is_admin)
             arguments = prepare(connection, row) if prepare else {}
             order = Order(change or action, ask.caller, ask.request_id, arguments, values or {})
@@ -122,13 +103,12 @@ class Life:
     def rebuild(self, ask: Ask, id: str, image_id: str, **values: Any) -> None:
         """Make a server anew of an image. Raises as `order`; Invalid: the image can't be used."""
         server = self.servers.get(id, ask.project).row
-        image = self.images.get(image_id, ask.project) if ask.everyone else None
         flavor = _Sizes(**{key: server.flavor[key] for key in ("ram", "disk")})
-        image = image or self.images.chosen(image_id, ask.project, flavor)
+        image = self.images.chosen(image_id, ask.project, flavor)
         if "metadata" in values:
             self.servers.admit_metadata(server.project_id, values["metadata"])
         changed = {**values, "image_id": image.id, "progress": 0}
-        self.order(ask, id, "rebuild", prepare=lambda _, row: {"vm_state": row.vm_state}, values=changed)
+        self.order(ask, id, "rebuild", values=changed)
 
     def resize(self, ask: Ask, id: str, flavor_id: str) -> None:
         """Have a server in another size. Raises as `order`; Invalid: not in that; Denied: that would be too much."""
@@ -170,6 +150,7 @@ class Life:
         """Make an image of a server; its id. Raises as `order`."""
 
         def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            self.servers.admit_metadata(row.project_id, metadata)
             return {"image": self.images.begin(connection, row, name, metadata)}
 
         return str(self.order(ask, id, "createImage", "snapshot", prepare=prepare)["image"])
@@ -178,6 +159,7 @@ class Life:
         """Make an image of a server, and remove older ones of its kind; its id. Raises as `order`."""
 
         def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            self.servers.admit_metadata(row.project_id, metadata)
             said = {**metadata, "backup_type": kind, "image_type": "backup"}
             image = self.images.begin(connection, row, name, said)
             return {"image": image, "type": kind, "rotation": rotation}
@@ -188,7 +170,7 @@ class Life:
         """Put a server away, as an image. Raises as `order`."""
 
         def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
-            image = self.images.begin(connection, row, f"{row.name}-shelved", {})
+            image = self.images.begin(connection, row, f"{row.name[:240]}-shelved", {})
             return {"image": image, "offload": self.offload}
 
         self.order(ask, id, "shelve", prepare=prepare)
@@ -199,10 +181,10 @@ class Life:
         self._at_once(ask, id, "lock", locked=True, locked_by=by)
 
     def unlock(self, ask: Ask, id: str, *, override: bool) -> None:
-        """Let its owner change it again. Raises NotFound; Conflict: an administrator locked it."""
+        """Let its owner change it again. Raises NotFound; Denied: an administrator locked it."""
         row = self.servers.get(id, ask.project).row
         if row.locked_by == "admin" and not override:
-            raise Conflict(f"Instance {id} is locked by an administrator.")
+            raise Denied(f"Instance {id} is locked by an administrator.")
         self._at_once(ask, id, "unlock", locked=False, locked_by=None)
 
     def reset_state(self, ask: Ask, id: str, state: str) -> None:
@@ -216,12 +198,15 @@ class Life:
         for row in self.servers.all(gone & ~table.c.deleted):
             if stopped():
                 return
-            nobody = Ask(Caller(row.user_id, row.project_id), "", everyone=True)
-            self.order(nobody, row.id, "forceDelete", "delete")
+            nobody = Ask(Caller(row.user_id, row.project_id), "", is_admin=True)
+            try:
+                self.order(nobody, row.id, "forceDelete", "delete")
+            except Fault as fault:  # others are to go all the same
+                log.warning("server %s can't be removed: %s", row.id, fault)
 
     def _at_once(self, ask: Ask, id: str, action: str, **values: Any) -> Server:
         with self.database.writing() as connection:
-            row = self.servers.row(connection, id, ask.project)
+            row = self.servers.locked(connection, id, ask.project)
             states.admit(action, row, is_admin=ask.is_admin)
             record = records.begin(connection, id, action, ask.caller, ask.request_id)
             records.finish(connection, record)

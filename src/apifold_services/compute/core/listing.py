@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, false, or_
+from sqlalchemy import Boolean, ColumnElement, Integer, Row, Select, and_, cast, false, or_
 
 from apifold import Invalid
 
@@ -91,8 +91,8 @@ def _after(columns: list[tuple[ColumnElement[Any], bool]], marker: Row[Any]) -> 
     """What comes after a row: behind it by the first column in which they differ; nothing is before anything."""
     found: list[ColumnElement[bool]] = []
     same: list[ColumnElement[bool]] = []
-    for column, descending in columns:
-        value = marker._mapping[column]
+    for sorted_by, descending in columns:
+        column, value = _comparable(sorted_by, marker._mapping[sorted_by])
         behind: ColumnElement[bool]
         equal: ColumnElement[bool]
         if value is None:
@@ -104,3 +104,8 @@ def _after(columns: list[tuple[ColumnElement[Any], bool]], marker: Row[Any]) -> 
         found.append(and_(*same, behind))
         same.append(equal)
     return or_(*found)
+
+
+def _comparable(column: ColumnElement[Any], value: Any) -> tuple[ColumnElement[Any], Any]:
+    """Truth values have no order of their own."""
+    return (cast(column, Integer), int(value)) if isinstance(column.type, Boolean) else (column, value)

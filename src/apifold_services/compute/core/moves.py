@@ -65,6 +65,12 @@ class Moves:
             waiting = (migrations.c.server_id == server) & (migrations.c.status == "finished")
             connection.execute(update(migrations).where(waiting).values(status=status, updated=now()))
 
+    def fail(self, server: str) -> None:
+        """Note that what was going on failed."""
+        with self.database.writing() as connection:
+            going = (migrations.c.server_id == server) & migrations.c.status.in_(("migrating", "running"))
+            connection.execute(update(migrations).where(going).values(status="error", updated=now()))
+
     def end(self, server: str) -> None:
         """Note that a server is gone, wherever it was going."""
         with self.database.writing() as connection:

@@ -101,6 +101,7 @@ class Networks:
         """
         self.check((wanted,))
         network = self.named(wanted.network)
+        self.database.lock(connection, f"network {network.id}")
         taken = set(connection.scalars(select(ports.c.address).where(ports.c.network_id == network.id)))
         address = wanted.address or _free(network, taken)
         if address is None or address in taken:

@@ -127,16 +127,14 @@ class Quotas:
                 text = f"Quota exceeded for {names}: Requested {requested}, but already used {in_use} of {most} {names}"
                 raise Denied(text)
 
-    def admit_single(self, project: str, found: Mapping[str, int]) -> None:
-        """Nothing, where a single thing has no more of something than it may.
-
-        Raises:
-            Denied: it has.
-        """
-        limits = self.limits(project)
-        for name, count in found.items():
-            if 0 <= limits[name] < count:
-                raise Denied(f"Maximum number of {name.replace('_', ' ')} exceeded: {count}, of {limits[name]}")
+    def room(self, connection: Connection, project: str, user: str, each: Mapping[str, int], most: int) -> int:
+        """How many of something there may be more, up to `most`, of which each takes so much."""
+        for whose in ("", user) if user else ("",):
+            limits, used = self.limits(project, whose), _used(connection, project, whose)
+            for name, count in each.items():
+                if limits[name] >= 0 and count > 0:
+                    most = min(most, max(limits[name] - used[name], 0) // count)
+        return most
 
 
 def _used(connection: Connection, project: str, user: str) -> dict[str, int]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from apifold import Database
 from apifold_services.compute.core.drivers.driver import DriverFailed
-from apifold_services.compute.core.groups import Groups
-from apifold_services.compute.core.hosts import COMPUTE, Hosts, Load, is_up
-from apifold_services.compute.core.tables import servers
+from apifold_services.compute.core.hosts import COMPUTE, Hosts, Load, is_up, load_of
+from apifold_services.compute.core.tables import groups, servers
 
 OVERCOMMIT = {"vcpus": 16.0, "memory": 1.5}
 """How much more of each may be promised than there is, as upstream has it."""
@@ -43,16 +43,17 @@ class Scheduler:
     Args:
         database: with the service's tables.
         hosts: those that there are.
-        groups: what keeps servers together, or apart.
     """
 
-    def __init__(self, database: Database, hosts: Hosts, groups: Groups) -> None:
+    def __init__(self, database: Database, hosts: Hosts) -> None:
         self.database = database
         self.hosts = hosts
-        self.groups = groups
 
-    def choose(self, wish: Wish) -> str:
+    def choose(self, wish: Wish, writing: Connection | None = None) -> str:
         """The host with the most memory left, of those that will do.
+
+        Args:
+            writing: the transaction in which a place is taken there; what others took before is seen in it.
 
         Raises:
             DriverFailed: none will.
@@ -60,8 +61,10 @@ class Scheduler:
         if wish.host and wish.host in self.hosts.capacities:
             return wish.host
         usable = {row.host for row in self.hosts.services(binary=COMPUTE) if not row.disabled and is_up(row)}
-        zones, load = self.hosts.zones(), self.hosts.load(self.hosts.capacities)
-        required, preferred = self._kin(wish)
+        zones = self.hosts.zones()
+        with nullcontext(writing) if writing is not None else self.database.reading() as connection:
+            load = load_of(connection, list(self.hosts.capacities))
+            required, preferred = self._kin(connection, wish)
         found = []
         for host in self.hosts.capacities:
             fits = host in usable and host != wish.without and (not wish.zone or zones[host] == wish.zone)
@@ -81,16 +84,15 @@ class Scheduler:
             and load.disk + disk <= has.disk
         )
 
-    def _kin(self, wish: Wish) -> tuple[Any, Any]:
+    def _kin(self, connection: Connection, wish: Wish) -> tuple[Any, Any]:
         """What the servers of its group demand of a host, and what they would like."""
-        if not wish.group:
+        policy = connection.scalar(select(groups.c.policy).where(groups.c.id == wish.group))
+        if policy is None:
             return _any, _any
-        policy = self.groups.get(wish.group).policy
         there = select(servers.c.host).where(
             servers.c.group_id == wish.group, ~servers.c.deleted, servers.c.id != wish.id, servers.c.host.is_not(None)
         )
-        with self.database.reading() as connection:
-            kin = set(connection.scalars(there))
+        kin = set(connection.scalars(there))
         demand = (lambda host: host not in kin) if "anti" in policy else (lambda host: not kin or host in kin)
         return (_any, demand) if policy.startswith("soft") else (demand, _any)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, false, or_, select, update
 
-from apifold import Caller, Database, Denied, Invalid, NotFound, matcher
+from apifold import Database, Denied, Invalid, NotFound, matcher
 from apifold_services.compute.core import states
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.listing import Cut, ordered
 from apifold_services.compute.core.moments import now
 from apifold_services.compute.core.networks import Networks
@@ -146,6 +147,11 @@ class Servers:
             raise NotFound(f"Instance {id} could not be found.")
         return row
 
+    def locked(self, connection: Connection, id: str, project: str = "") -> Row[Any]:
+        """The same, and nobody else changes it before this transaction ends. Raises NotFound."""
+        connection.execute(select(servers.c.number).where(servers.c.id == id).with_for_update())
+        return self.row(connection, id, project)
+
     def page(self, query: ServerQuery, cut: Cut) -> list[Server]:
         """Some servers.
 
@@ -172,7 +178,7 @@ class Servers:
             rows: Sequence[Row[Any]] = connection.execute(select(servers).where(where).order_by(servers.c.number)).all()
             return rows
 
-    def change(self, caller: Caller, id: str, guard: str, project: str = "", **values: Any) -> Server:
+    def change(self, ask: Ask, id: str, guard: str, **values: Any) -> Server:
         """Change what is changed at once.
 
         Args:
@@ -183,14 +189,12 @@ class Servers:
             Conflict: not as it is.
         """
         with self.database.writing() as connection:
-            row = self.row(connection, id, project)
-            states.admit(guard, row, is_admin="admin" in caller.roles)
+            row = self.locked(connection, id, ask.project)
+            states.admit(guard, row, is_admin=ask.is_admin)
             connection.execute(update(servers).where(servers.c.id == id).values(**values, updated=now()))
         return self.get(id)
 
-    def set_metadata(
-        self, caller: Caller, id: str, metadata: Mapping[str, str], project: str = "", *, whole: bool
-    ) -> dict[str, str]:
+    def set_metadata(self, ask: Ask, id: str, metadata: Mapping[str, str], *, whole: bool) -> dict[str, str]:
         """Add metadata, or have other in its place (`whole`); what there is then.
 
         Raises:
@@ -198,20 +202,20 @@ class Servers:
             Denied: that is too much.
         """
         with self.database.writing() as connection:
-            row = self.row(connection, id, project)
-            states.admit("update_metadata", row, is_admin="admin" in caller.roles)
+            row = self.locked(connection, id, ask.project)
+            states.admit("update_metadata", row, is_admin=ask.is_admin)
             changed = dict(metadata) if whole else {**row.metadata, **metadata}
             self.admit_metadata(row.project_id, changed)
             connection.execute(update(servers).where(servers.c.id == id).values(metadata=changed, updated=now()))
         return changed
 
-    def delete_metadata(self, caller: Caller, id: str, key: str, project: str = "") -> None:
+    def delete_metadata(self, ask: Ask, id: str, key: str) -> None:
         """Remove metadata. Raises NotFound, Conflict."""
         with self.database.writing() as connection:
-            row = self.row(connection, id, project)
+            row = self.locked(connection, id, ask.project)
             if key not in row.metadata:
                 raise NotFound("Metadata item was not found")
-            states.admit("delete_metadata", row, is_admin="admin" in caller.roles)
+            states.admit("delete_metadata", row, is_admin=ask.is_admin)
             rest = {name: value for name, value in row.metadata.items() if name != key}
             connection.execute(update(servers).where(servers.c.id == id).values(metadata=rest, updated=now()))
 

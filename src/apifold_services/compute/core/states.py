@@ -92,17 +92,17 @@ class Guard:
 
     states: tuple[str, ...] = ()
     busy: bool = False
-    launched: bool = False
+    launched: bool = True
     locked: bool = True
 
 
 GUARDS: Mapping[str, Guard] = {
-    "delete": Guard(busy=True),
-    "forceDelete": Guard(busy=True),
+    "delete": Guard(busy=True, launched=False),
+    "forceDelete": Guard(busy=True, launched=False),
     "restore": Guard(("soft-delete",)),
     "start": Guard(("stopped",)),
     "stop": Guard(("active", "error")),
-    "reboot": Guard(("active",), busy=True, launched=True),
+    "reboot": Guard(("active",), busy=True),
     "reboot_hard": Guard(("active", "stopped", "paused", "suspended", "error"), busy=True),
     "rebuild": Guard(("active", "stopped", "error")),
     "resize": Guard(("active", "stopped")),
@@ -110,7 +110,7 @@ GUARDS: Mapping[str, Guard] = {
     "confirmResize": Guard(("resized",)),
     "revertResize": Guard(("resized",)),
     "live-migration": Guard(("active", "paused")),
-    "evacuate": Guard(("active", "stopped", "error")),
+    "evacuate": Guard(("active", "stopped", "error"), busy=True, locked=False),
     "pause": Guard(("active",)),
     "unpause": Guard(("paused",)),
     "suspend": Guard(("active",)),
@@ -124,8 +124,8 @@ GUARDS: Mapping[str, Guard] = {
     "createBackup": Guard(("active", "stopped", "paused", "suspended")),
     "changePassword": Guard(("active",)),
     "trigger_crash_dump": Guard(("active", "paused", "rescued", "resized", "error")),
-    "update_metadata": Guard(("active", "paused", "suspended", "stopped"), locked=False),
-    "delete_metadata": Guard(("active", "paused", "suspended", "stopped"), locked=False),
+    "update_metadata": Guard(("active", "paused", "suspended", "stopped"), busy=True),
+    "delete_metadata": Guard(("active", "paused", "suspended", "stopped"), busy=True),
     "update_tags": Guard(("active", "paused", "suspended", "stopped"), busy=True, locked=False),
     "attach_volume": Guard(
         ("active", "paused", "stopped", "resized", "soft-delete", "shelved", "shelved_offloaded"), busy=True
@@ -137,14 +137,14 @@ GUARDS: Mapping[str, Guard] = {
     "attach_interface": Guard(("active", "paused", "stopped")),
     "detach_interface": Guard(("active", "paused", "stopped")),
     "get_diagnostics": Guard(("active", "paused", "suspended", "stopped", "rescued", "resized"), locked=False),
-    "get_console_output": Guard(busy=True, launched=True, locked=False),
+    "get_console_output": Guard(busy=True, locked=False),
     "get_console": Guard(
         ("active", "paused", "suspended", "stopped", "rescued", "resized", "error"), busy=True, locked=False
     ),
-    "lock": Guard(busy=True, locked=False),
-    "unlock": Guard(busy=True, locked=False),
-    "resetState": Guard(busy=True, locked=False),
-    "update": Guard(busy=True, locked=False),
+    "lock": Guard(busy=True, launched=False, locked=False),
+    "unlock": Guard(busy=True, launched=False, locked=False),
+    "resetState": Guard(busy=True, launched=False, locked=False),
+    "update": Guard(busy=True, launched=False, locked=False),
     "addSecurityGroup": Guard(("active", "paused", "stopped", "suspended"), busy=True, locked=False),
 }
 """By action. Upstream's own checks (`nova.compute.api`) are the source."""

@@ -84,11 +84,10 @@ class Transitions:
         try:
             values = job.step(one.action, self._do, one)
         except Fault as error:
-            values = CHANGES[one.action].failed(str(error), now())
-            self._finish(one, values, str(error))
+            self._fail(one, str(error))
         except Exception as error:  # whatever it was, the server must not be busy for ever
             log.exception("%s of server %s failed", one.action, one.server_id)
-            self._finish(one, CHANGES[one.action].failed(f"Unexpected {type(error).__name__}", now()), repr(error))
+            self._fail(one, f"Unexpected {type(error).__name__}")
         else:
             self._finish(one, values, "")
         return {}
@@ -104,7 +103,7 @@ class Transitions:
                 return
             try:
                 if jobs.get(one.id).state in ENDED_STATES:
-                    self._finish(one, CHANGES[one.action].failed("It was given up.", now()), "It was given up.")
+                    self._fail(one, "It was given up.")
             except NotFound:
                 self.begin(one.id)
 
@@ -113,26 +112,47 @@ class Transitions:
         with self.database.writing() as connection:
             row = connection.execute(select(servers).where(servers.c.id == one.server_id)).one()
             records.begin_event(connection, one.record, change.event)
-        if row.task_state == "deleting" and one.action != "delete":
-            return {}
-        return dict(change.run(self.work(row, one.arguments)))
+        return {} if _is_overtaken(row, one.action) else dict(change.run(self.work(row, one.arguments)))
+
+    def _fail(self, one: Row[Any], reason: str) -> None:
+        change = CHANGES[one.action]
+        with self.database.reading() as connection:
+            row = connection.execute(select(servers).where(servers.c.id == one.server_id)).one()
+        change.undo(self.work(row, one.arguments))
+        self._finish(one, change.failed(reason, now()), reason)
 
     def _finish(self, one: Row[Any], values: Mapping[str, Any], error: str) -> None:
         with self.database.writing() as connection:
             if not connection.execute(delete(transitions).where(transitions.c.id == one.id)).rowcount:
                 return
             records.finish(connection, one.record, error)
-            row = connection.execute(select(servers).where(servers.c.id == one.server_id)).one()
-            overtaken = row.deleted or (row.task_state == "deleting" and one.action != "delete")
+            wanted = select(servers).where(servers.c.id == one.server_id).with_for_update()
+            row = connection.execute(wanted).one()
+            overtaken = _is_overtaken(row, one.action)
             if not overtaken:
-                self._put(connection, row.id, {"task_state": None, **values, "updated": now()})
-        if overtaken:  # what it made after its server was deleted is nobody's
-            work = self.work(row, {})
-            work.driver.destroy(work.machine())
+                self._put(connection, row, {"task_state": None, **values, "updated": now()})
+        if overtaken:
+            work = self.work(row, one.arguments)
+            CHANGES[one.action].undo(work)
+            if row.vm_state != "soft-delete":  # what it made after its server was deleted is nobody's
+                work.driver.destroy(work.machine())
 
     @staticmethod
-    def _put(connection: Connection, id: str, values: Mapping[str, Any]) -> None:
+    def _put(connection: Connection, row: Row[Any], values: Mapping[str, Any]) -> None:
+        """Put values into a server's row; of its details those that are said, without those that are None."""
+        id = row.id
+        if "details" in values:
+            both = {**row.details, **values["details"]}
+            values = {**values, "details": {key: value for key, value in both.items() if value is not None}}
         connection.execute(update(servers).where(servers.c.id == id).values(**values))
         if values.get("deleted"):
             connection.execute(delete(ports).where(ports.c.server_id == id))
             connection.execute(delete(volume_attachments).where(volume_attachments.c.server_id == id))
+
+
+def _is_overtaken(row: Row[Any], change: str) -> bool:
+    """Whether a server was deleted while something else was begun."""
+    if row.deleted or row.task_state == "deleting":
+        return change != "delete"
+    is_soft = row.vm_state == "soft-delete" or row.task_state == "soft-deleting"
+    return is_soft and change not in ("delete", "soft_delete", "restore")

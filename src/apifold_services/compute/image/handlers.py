@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from apifold import Invalid
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.core.images import Image
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.core.moments import zulu
 
 USUAL, MOST = 25, 1000

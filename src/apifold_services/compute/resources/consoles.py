@@ -7,8 +7,8 @@ from typing import Any
 
 from apifold import Invalid
 from apifold_services.compute.core import states
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.resource import Resource
 
 RESOURCE = Resource(__name__, "os-consoles", "Consoles", "What servers write.", "2011-12-23T00:00:00Z")

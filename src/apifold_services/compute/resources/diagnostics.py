@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from apifold_services.compute.core import states
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.resource import Resource
 
 RESOURCE = Resource(

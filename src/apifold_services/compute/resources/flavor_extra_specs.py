@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from apifold import Invalid, NotFound
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.resource import Resource
 
 RESOURCE = Resource(

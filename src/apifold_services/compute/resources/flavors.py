@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from apifold import Request
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.core.flavors import FlavorQuery
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.core.listing import Cut, cut_of
 from apifold_services.compute.resource import Resource
 from apifold_services.compute.views import is_true, links, next_page

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from apifold import Invalid, Request
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.core.images import Image
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.core.listing import Cut
 from apifold_services.compute.core.moments import zulu
 from apifold_services.compute.resource import Resource

@@ -7,8 +7,8 @@ from typing import Any
 
 from apifold import Invalid, NotFound
 from apifold_services.compute.core import states
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.core.networks import Wanted
 from apifold_services.compute.resource import Resource
 

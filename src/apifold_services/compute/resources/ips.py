@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from apifold import NotFound
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.resource import Resource
 
 RESOURCE = Resource(__name__, "ips", "Server addresses", "The addresses of servers.", "2013-03-18T00:00:00Z", core=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from apifold import Denied
 from apifold_services.compute.core import keypairs as core_keypairs
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.core.listing import Cut
 from apifold_services.compute.resource import Resource
 from apifold_services.compute.views import Allowed

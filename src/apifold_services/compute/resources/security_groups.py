@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from apifold import Invalid, NotFound
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.resource import Resource
 
 RESOURCE = Resource(__name__, "os-security-groups", "SecurityGroups", "Security group support.", "2013-05-28T00:00:00Z")
@@ -47,4 +47,4 @@ def remove_security_group(core: ComputeCore, ask: Ask, server_id: str, body: Map
 
 
 def _set(core: ComputeCore, ask: Ask, server_id: str, names: list[str]) -> None:
-    core.servers.change(ask.caller, server_id, "addSecurityGroup", ask.project, security_groups=names)
+    core.servers.change(ask, server_id, "addSecurityGroup", security_groups=names)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.builds import password
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.resource import Resource
 from apifold_services.compute.resources.servers import own_values
 from apifold_services.compute.views import Allowed, ServerView, last_segment

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from apifold import Invalid, NotFound
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.resource import Resource
 
 RESOURCE = Resource(
@@ -20,11 +20,11 @@ def list_metadata(core: ComputeCore, ask: Ask, server_id: str) -> Any:
 
 
 def add_metadata(core: ComputeCore, ask: Ask, server_id: str, metadata: Mapping[str, str]) -> Any:
-    return {"metadata": core.servers.set_metadata(ask.caller, server_id, metadata, ask.project, whole=False)}
+    return {"metadata": core.servers.set_metadata(ask, server_id, metadata, whole=False)}
 
 
 def replace_metadata(core: ComputeCore, ask: Ask, server_id: str, metadata: Mapping[str, str]) -> Any:
-    return {"metadata": core.servers.set_metadata(ask.caller, server_id, metadata, ask.project, whole=True)}
+    return {"metadata": core.servers.set_metadata(ask, server_id, metadata, whole=True)}
 
 
 def show_metadata(core: ComputeCore, ask: Ask, server_id: str, key: str) -> Any:
@@ -32,12 +32,12 @@ def show_metadata(core: ComputeCore, ask: Ask, server_id: str, key: str) -> Any:
 
 
 def set_metadata(core: ComputeCore, ask: Ask, server_id: str, key: str, meta: Mapping[str, str]) -> Any:
-    core.servers.set_metadata(ask.caller, server_id, same_key(key, meta), ask.project, whole=False)
+    core.servers.set_metadata(ask, server_id, same_key(key, meta), whole=False)
     return {"meta": meta}
 
 
 def delete_metadata(core: ComputeCore, ask: Ask, server_id: str, key: str) -> None:
-    core.servers.delete_metadata(ask.caller, server_id, key, ask.project)
+    core.servers.delete_metadata(ask, server_id, key)
 
 
 def one_of(metadata: Mapping[str, str], key: str) -> dict[str, str]:

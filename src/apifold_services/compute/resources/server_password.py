@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.resource import Resource
 
 RESOURCE = Resource(
@@ -19,4 +19,4 @@ def show_password(core: ComputeCore, ask: Ask, server_id: str) -> Any:
 
 def clear_password(core: ComputeCore, ask: Ask, server_id: str) -> None:
     details = {**core.servers.get(server_id, ask.project).row.details, "password": ""}
-    core.servers.change(ask.caller, server_id, "update", ask.project, details=details)
+    core.servers.change(ask, server_id, "update", details=details)

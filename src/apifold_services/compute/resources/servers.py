@@ -7,9 +7,9 @@ from typing import Any
 
 from apifold import Denied, Invalid, Request
 from apifold_services.compute.core import moments
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.builds import BlockDevice, Wish, password
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.core.listing import Cut, cut_of
 from apifold_services.compute.core.networks import Wanted
 from apifold_services.compute.core.servers import Server, ServerQuery
@@ -79,7 +79,7 @@ def create_server(core: ComputeCore, ask: Ask, allowed: Allowed, address: str, b
 
 
 def update_server(core: ComputeCore, ask: Ask, views: ServerView, address: str, server_id: str, body: Body) -> Any:
-    changed = core.servers.change(ask.caller, server_id, "update", ask.project, **own_values(body["server"]))
+    changed = core.servers.change(ask, server_id, "update", **own_values(body["server"]))
     return {"server": views.plain(changed, address)}
 
 

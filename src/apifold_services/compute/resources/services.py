@@ -60,7 +60,7 @@ def force_service_down(core: ComputeCore, body: Body) -> Any:
     return _told(body, forced_down=down)
 
 
-def delete_service(core: ComputeCore, service_id: str) -> None:
+def delete_service(core: ComputeCore, service_id: int) -> None:
     core.hosts.delete_service(service_id)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from apifold import Invalid, NotFound
+from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.life import Ask
 from apifold_services.compute.resource import Resource
 
 RESOURCE = Resource(__name__, "os-server-tags", "ServerTags", "Server tags support.", "2016-01-05T00:00:00Z")
@@ -32,7 +32,7 @@ def show_tag(core: ComputeCore, ask: Ask, server_id: str, tag: str) -> None:
 
 def add_tag(core: ComputeCore, ask: Ask, address: str, server_id: str, tag: str) -> Any:
     there = core.servers.get(server_id, ask.project).row.tags
-    if not 1 <= len(tag) <= LONGEST or "," in tag or "/" in tag:
+    if not 1 <= len(tag) <= LONGEST or not tag.isprintable() or {",", "/"} & set(tag):
         raise Invalid(f"Tag '{tag[:80]}' is invalid. It must have 1 to {LONGEST} characters, no comma and no slash.")
     headers = {"Location": f"{address}/servers/{server_id}/tags/{tag}"} if tag.isascii() else {}
     if tag in there:
@@ -57,5 +57,5 @@ def _has(core: ComputeCore, ask: Ask, server_id: str, tag: str) -> list[str]:
 
 
 def _set(core: ComputeCore, ask: Ask, server_id: str, tags: list[str]) -> list[str]:
-    core.servers.change(ask.caller, server_id, "update_tags", ask.project, tags=tags)
+    core.servers.change(ask, server_id, "update_tags", tags=tags)
     return tags

@@ -34,7 +34,8 @@ def show_usage(core: ComputeCore, usage_project_id: str, start: str = "", end: s
 def _while(start: str, end: str) -> tuple[datetime, datetime]:
     """From when until when; up to now, and from four weeks before that, where nothing is said."""
     until = moments.moment_of(moments.read(end, "end")) if end else datetime.now(UTC)
-    begin = moments.moment_of(moments.read(start, "start")) if start else until - USUAL
+    earliest = datetime.min.replace(tzinfo=UTC) + USUAL
+    begin = moments.moment_of(moments.read(start, "start")) if start else max(until, earliest) - USUAL
     if begin >= until:
         raise Invalid("Invalid start time. The start time cannot occur after the end time.")
     return begin, until
