@@ -142,6 +142,32 @@ def test_a_path_may_name_the_callers_project(machines, path, status):
     assert machines("GET", path, token="wrong").status == 401
 
 
+def test_what_takes_its_place_is_named_without_the_project(write, serve):
+    older = """
+        openapi: 3.1.0
+        info: {title: Old, version: "1"}
+        servers: [{url: /v1}]
+        x-apifold: {handlers: handlers, project_in_path: true, deprecated: "2020-01-01", successor: new}
+        paths:
+          /things/{id}:
+            parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+            get: {operationId: show, x-apifold: {successor: see}, responses: {"200": {description: it}}}
+    """
+    newer = """
+        openapi: 3.1.0
+        info: {title: New, version: "1"}
+        servers: [{url: /v2}]
+        x-apifold: {handlers: handlers}
+        paths:
+          /all/{id}:
+            parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+            get: {operationId: see, responses: {"200": {description: it}}}
+    """
+    served = serve(write(old_yaml=older, new_yaml=newer, handlers_py="def show(id):\n    return id\n\nsee = show\n"))
+    for path in ("/v1/things/7", "/v1/development/things/7"):
+        assert '</v2/all/7>; rel="successor-version"' in served.get(path).headers["link"]
+
+
 def test_actions_and_links_know_the_project(machines):
     assert machines("POST", "/v1/p1/machines/7/action", json={"stop": None}).json["id"] == "7"
     for base in ("/v1", "/v1/p1"):

@@ -56,7 +56,8 @@ class Ending:
         if api is None:
             return ""
         endpoint = api.endpoint(self.lifecycle.operation) if self.lifecycle.operation else None
-        path = _filled(endpoint.path, dict(zip(self.names, exchange.captured, strict=False))) if endpoint else ""
+        captured = exchange.captured[-len(self.names) :]  # a project may stand in front of them
+        path = _filled(endpoint.path, dict(zip(self.names, captured, strict=False))) if endpoint else ""
         return f"{exchange.request.prefix}{path or api.base or '/'}"
 
 
