@@ -284,6 +284,11 @@ class Application:
         off |= {one.name for one in generation.aside}
         for name in self.settings.apis.keys() - there - off:
             log.warning("apis: there is no API %r; there are: %s", name, ", ".join(sorted(there)))
+        for name, api in self.settings.apis.items():
+            loaded = [one for one in generation.loaded if name in (one.api.name, one.part_of)]
+            known = {operation.id for one in loaded for operation in one.compiled.history.whole.operations}
+            for operation in api.operations.keys() - known if loaded else ():
+                log.warning("apis: %s: operations: there is no operation %r", name, operation)
 
     def _beside(self, target: Target, compiled: Compiled) -> Iterator[Api]:
         description, name = compiled.description, compiled.api.name

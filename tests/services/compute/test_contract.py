@@ -421,3 +421,13 @@ def test_the_policy_says_who_is_an_administrator(tmp_path_factory):
     assert ada.admin.delete(f"/servers/{id}").status == 404
     assert ada.admin.post("/flavors", {"flavor": {"name": "x", "ram": 1, "vcpus": 1, "disk": 1}}).status == 403
     client.close()
+
+
+def test_settings_of_operations_that_are_not_there_are_told(tmp_path_factory, caplog):
+    said = {"create_servr": OperationSettings(), "create_server": OperationSettings()}
+    client = opened(tmp_path_factory, "none", apis={"compute-v2.1": ApiSettings(operations=said)})
+    with caplog.at_level(logging.WARNING, "apifold"):
+        client.get("/v2.1")
+    assert "there is no operation 'create_servr'" in caplog.text
+    assert "'create_server'" not in caplog.text
+    client.close()
