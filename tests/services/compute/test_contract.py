@@ -431,3 +431,15 @@ def test_settings_of_operations_that_are_not_there_are_told(tmp_path_factory, ca
     assert "there is no operation 'create_servr'" in caplog.text
     assert "'create_server'" not in caplog.text
     client.close()
+
+
+def test_what_was_asked_of_deleted_servers_is_told_from_one_version_on(base21):
+    id = base21.server()
+    base21.delete(f"/servers/{id}")
+    base21.settle()
+    at = f"/servers/{id}/os-instance-actions"
+    assert base21.get(at, version="2.20").status == 404
+    told = base21.get(at, version="2.21").json["instanceActions"]
+    assert [one["action"] for one in told] == ["delete", "create"]
+    assert base21.get(f"{at}/{told[0]['request_id']}", version="2.21").status == 200
+    assert base21.by("eve").get(at, version="2.21").status == 404

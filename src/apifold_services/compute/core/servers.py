@@ -147,6 +147,14 @@ class Servers:
             raise NotFound(f"Instance {id} could not be found.")
         return row
 
+    def check(self, id: str, project: str = "", *, deleted: bool) -> None:
+        """Nothing, where there is such a server, or, where deleted ones count, was. Raises NotFound."""
+        wanted = select(servers.c.project_id).where(servers.c.id == id)
+        with self.database.reading() as connection:
+            owner = connection.scalar(wanted if deleted else wanted.where(~servers.c.deleted))
+        if owner is None or (project and owner != project):
+            raise NotFound(f"Instance {id} could not be found.")
+
     def locked(self, connection: Connection, id: str, project: str = "") -> Row[Any]:
         """The same, and nobody else changes it before this transaction ends. Raises NotFound."""
         connection.execute(select(servers.c.number).where(servers.c.id == id).with_for_update())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apifold import Version
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.resource import Resource
@@ -14,13 +15,15 @@ RESOURCE = Resource(
 )
 
 
-def list_actions(core: ComputeCore, ask: Ask, server_id: str) -> Any:
-    core.servers.get(server_id, ask.project)
+def list_actions(core: ComputeCore, ask: Ask, version: Version | None, server_id: str) -> Any:
+    core.servers.check(server_id, ask.project, deleted=_tells_of_deleted(version))
     return {"instanceActions": [_shown(row) for row in core.records.page(server_id)]}
 
 
-def show_action(core: ComputeCore, ask: Ask, allowed: Allowed, server_id: str, request_id: str) -> Any:
-    core.servers.get(server_id, ask.project)
+def show_action(
+    core: ComputeCore, ask: Ask, allowed: Allowed, version: Version | None, server_id: str, request_id: str
+) -> Any:
+    core.servers.check(server_id, ask.project, deleted=_tells_of_deleted(version))
     row, events = core.records.get(server_id, request_id)
     shown = _shown(row)
     if allowed("os_compute_api:os-instance-actions:events"):
@@ -35,6 +38,10 @@ def show_action(core: ComputeCore, ask: Ask, allowed: Allowed, server_id: str, r
             for one in events
         ]
     return {"instanceAction": shown}
+
+
+def _tells_of_deleted(version: Version | None) -> bool:
+    return version is not None and version >= "2.21"
 
 
 def _shown(row: Any) -> dict[str, Any]:
