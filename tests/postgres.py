@@ -57,11 +57,16 @@ def postgresql_url():
 @pytest.fixture(scope="module")
 def postgresql_database(postgresql_url):
     """The URL of a database of its own for a module's tests."""
+    return empty_database(postgresql_url)
+
+
+def empty_database(server):
+    """The URL of a new database at a server of which the URL is given."""
     name = f"tests_{uuid4().hex}"
     engine = sqlalchemy.create_engine(
-        postgresql_url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+        server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
     )
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()
-    return postgresql_url.replace("/postgres", f"/{name}")
+    return server.replace("/postgres", f"/{name}")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from uuid import uuid4
 
 import pytest
 
@@ -16,6 +15,7 @@ from apifold import Conflict, NotFound
 from apifold.jobs.job import JobKind, JobQuery
 from apifold.jobs.jobs import Jobs
 from apifold.jobs.runner import Runner
+from tests.postgres import empty_database
 from tests.servers import until
 
 
@@ -23,17 +23,7 @@ from tests.servers import until
 def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/jobs.db"
-    import sqlalchemy
-
-    server = request.getfixturevalue("postgresql_url")
-    name = f"jobs_{uuid4().hex}"
-    engine = sqlalchemy.create_engine(
-        server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine.dispose()
-    return server.replace("/postgres", f"/{name}")
+    return empty_database(request.getfixturevalue("postgresql_url"))
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from apifold.description.description import Description
+from apifold.description.extension import KEY
 from apifold.description.walk import resolve_pointer
 from apifold.marked import unescape
-
-KEY = "x-apifold"
 
 HERITABLE = (
     ("auth", "errors", "validation", "unknown", "unknown_query", "lenient", "inline", "trailing_slash", "aliases")

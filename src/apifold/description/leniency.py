@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from apifold.description.extension import KEY
 from apifold.description.walk import Schema, map_root_schemas, map_schema
-
-KEY = "x-apifold"
 
 
 def loosened(document: dict[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from apifold.description.extension import METHODS
+from apifold.description.extension import KEY, METHODS
 from apifold.description.walk import LITERAL, resolve_pointer
 from apifold.marked import escape, unescape
-
-KEY = "x-apifold"
 
 Span = tuple[str, str]
 """`since` and `until` as written, "" where nothing is said."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -35,12 +35,13 @@ def bookmark(address: str, kind: str, id: str) -> list[dict[str, str]]:
     return [{"rel": "bookmark", "href": f"{scheme}://{there}"}]
 
 
-def next_page(request: Request, cut: Cut, ids: Sequence[str]) -> list[dict[str, str]]:
-    """Where a list goes on; nothing where it does not, as far as one sees."""
-    if not ids or len(ids) < cut.size:
-        return []
-    pairs = [(name, value) for name, value in parse_qsl(request.query, keep_blank_values=True) if name != "marker"]
-    return [{"rel": "next", "href": f"{request.base_url}{request.path}?{urlencode([*pairs, ('marker', ids[-1])])}"}]
+def page(name: str, items: Sequence[Mapping[str, Any]], request: Request, cut: Cut) -> dict[str, Any]:
+    """One page of a list, and where it goes on, as far as one sees."""
+    if not items or len(items) < cut.size:
+        return {name: items}
+    pairs = [(key, value) for key, value in parse_qsl(request.query, keep_blank_values=True) if key != "marker"]
+    address = f"{request.base_url}{request.path}?{urlencode([*pairs, ('marker', items[-1]['id'])])}"
+    return {name: items, f"{name}_links": [{"rel": "next", "href": address}]}
 
 
 def is_true(said: Any) -> bool:

@@ -140,12 +140,12 @@ class Builds:
         root = any(device.is_root for device in wish.devices)
         if not wish.image and not root:
             raise Invalid("Invalid imageRef provided.")
-        image = self.images.chosen(wish.image, ask.project, flavor).id if wish.image else ""
+        kept = flavor_of(flavor)
+        image = self.images.chosen(wish.image, ask.project, kept).id if wish.image else ""
         _decoded(wish.user_data, "user_data")
         if wish.zone and wish.zone not in {*self.hosts.zones().values(), DEFAULT_ZONE}:
             raise Invalid("The requested availability zone is not available")
         moment = now()
-        kept = flavor_of(flavor)
         return {
             "project_id": project,
             "user_id": ask.caller.user,

@@ -74,9 +74,11 @@ class Images:
         statement = select(images).order_by(images.c.number)
         if project:
             statement = statement.where(images.c.project_id == project)
+        given = self._given()
+        boots = {image.id: image.boot for image in given}
         with self.database.reading() as connection:
-            made = [self._made(row) for row in connection.execute(statement)]
-        return [*self._given(), *made]
+            made = [self._made(row, boots.get(row.base_id, {})) for row in connection.execute(statement)]
+        return [*given, *made]
 
     def get(self, id: str, project: str = "") -> Image:
         """An image that a project may use. Raises NotFound."""
@@ -85,7 +87,7 @@ class Images:
             raise NotFound(f"Image {id} could not be found.")
         return found
 
-    def chosen(self, id: str, project: str, flavor: Any) -> Image:
+    def chosen(self, id: str, project: str, flavor: Mapping[str, Any]) -> Image:
         """The image that somebody wants a server of.
 
         Raises:
@@ -97,9 +99,9 @@ class Images:
             raise Invalid(f"Image {id} could not be found.") from None
         if image.status != "active":
             raise Invalid(f"Image {id} is not active.")
-        if image.min_ram > flavor.ram:
+        if image.min_ram > flavor["ram"]:
             raise Invalid("Flavor's memory is too small for requested image.")
-        if flavor.disk and image.min_disk > flavor.disk:
+        if flavor["disk"] and image.min_disk > flavor["disk"]:
             raise Invalid("Flavor's disk is smaller than the minimum size specified in image metadata.")
         return image
 
@@ -150,9 +152,8 @@ class Images:
         """Where the disk of an image that was made of a server lies."""
         return self.snapshots / f"{id}.qcow2"
 
-    def _made(self, row: Row[Any]) -> Image:
+    def _made(self, row: Row[Any], boot: Mapping[str, str]) -> Image:
         file = self.disk_of(row.id)
-        base = next((one for one in self._given() if one.id == row.base_id), None)
         return Image(
             id=row.id,
             name=row.name,
@@ -165,7 +166,7 @@ class Images:
             format="qcow2",
             metadata={"image_type": "snapshot", "instance_uuid": row.server_id, **row.metadata},
             file=file if file.is_file() else None,
-            boot=base.boot if base else {},
+            boot=boot,
             project=row.project_id,
             server=row.server_id,
             base=row.base_id,

@@ -103,8 +103,7 @@ class Life:
     def rebuild(self, ask: Ask, id: str, image_id: str, **values: Any) -> None:
         """Make a server anew of an image. Raises as `order`; Invalid: the image can't be used."""
         server = self.servers.get(id, ask.project).row
-        flavor = _Sizes(**{key: server.flavor[key] for key in ("ram", "disk")})
-        image = self.images.chosen(image_id, ask.project, flavor)
+        image = self.images.chosen(image_id, ask.project, server.flavor)
         if "metadata" in values:
             self.servers.admit_metadata(server.project_id, values["metadata"])
         changed = {**values, "image_id": image.id, "progress": 0}
@@ -212,12 +211,6 @@ class Life:
             records.finish(connection, record)
             connection.execute(update(table).where(table.c.id == id).values(**values, updated=now()))
         return self.servers.get(id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sizes:
-    ram: int
-    disk: int
 
 
 def flavor_of(row: Any) -> dict[str, Any]:

@@ -140,20 +140,18 @@ class Servers:
         with self.database.reading() as connection:
             return self._with(connection, [self.row(connection, id, project)])[0]
 
-    def row(self, connection: Connection, id: str, project: str = "") -> Row[Any]:
-        """Its row. Raises NotFound."""
-        row: Row[Any] | None = connection.execute(select(servers).where(servers.c.id == id, ~servers.c.deleted)).first()
+    def row(self, connection: Connection, id: str, project: str = "", *, deleted: bool = False) -> Row[Any]:
+        """Its row; of one that is deleted, too, where those count. Raises NotFound."""
+        wanted = select(servers).where(servers.c.id == id)
+        row: Row[Any] | None = connection.execute(wanted if deleted else wanted.where(~servers.c.deleted)).first()
         if row is None or (project and row.project_id != project):
             raise NotFound(f"Instance {id} could not be found.")
         return row
 
     def check(self, id: str, project: str = "", *, deleted: bool) -> None:
         """Nothing, where there is such a server, or, where deleted ones count, was. Raises NotFound."""
-        wanted = select(servers.c.project_id).where(servers.c.id == id)
         with self.database.reading() as connection:
-            owner = connection.scalar(wanted if deleted else wanted.where(~servers.c.deleted))
-        if owner is None or (project and owner != project):
-            raise NotFound(f"Instance {id} could not be found.")
+            self.row(connection, id, project, deleted=deleted)
 
     def locked(self, connection: Connection, id: str, project: str = "") -> Row[Any]:
         """The same, and nobody else changes it before this transaction ends. Raises NotFound."""

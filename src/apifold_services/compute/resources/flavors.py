@@ -11,7 +11,7 @@ from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.core.flavors import FlavorQuery
 from apifold_services.compute.core.listing import Cut, cut_of
 from apifold_services.compute.resource import Resource
-from apifold_services.compute.views import is_true, links, next_page
+from apifold_services.compute.views import is_true, links, page
 
 RESOURCE = Resource(
     __name__, "flavors", "Flavors", "The sizes that servers come in.", "2013-07-23T00:00:00Z", core=True
@@ -22,12 +22,12 @@ BY_ID = (("flavorid", False),)
 
 def list_flavors(core: ComputeCore, ask: Ask, request: Request, address: str, **said: Any) -> Any:
     cut, found = _list(core, ask, said)
-    return _page([_brief(one, address) for one in found], request, cut)
+    return page("flavors", [_brief(one, address) for one in found], request, cut)
 
 
 def list_flavors_in_detail(core: ComputeCore, ask: Ask, request: Request, address: str, **said: Any) -> Any:
     cut, found = _list(core, ask, said)
-    return _page([_full(one, address) for one in found], request, cut)
+    return page("flavors", [_full(one, address) for one in found], request, cut)
 
 
 def show_flavor(core: ComputeCore, ask: Ask, address: str, flavor_id: str) -> Any:
@@ -62,11 +62,6 @@ def _list(core: ComputeCore, ask: Ask, said: Mapping[str, Any]) -> tuple[Cut, An
     project = "" if ask.is_admin else ask.caller.project
     query = FlavorQuery(project, None if project else public, said.get("minRam", 0), said.get("minDisk", 0))
     return cut, core.flavors.page(query, cut)
-
-
-def _page(items: list[dict[str, Any]], request: Request, cut: Cut) -> dict[str, Any]:
-    more = next_page(request, cut, [one["id"] for one in items])
-    return {"flavors": items, **({"flavors_links": more} if more else {})}
 
 
 def _brief(row: Any, address: str) -> dict[str, Any]:

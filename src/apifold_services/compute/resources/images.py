@@ -13,7 +13,7 @@ from apifold_services.compute.core.listing import Cut
 from apifold_services.compute.core.moments import zulu
 from apifold_services.compute.resource import Resource
 from apifold_services.compute.resources.server_metadata import one_of, same_key
-from apifold_services.compute.views import bookmark, last_segment, links, next_page
+from apifold_services.compute.views import bookmark, last_segment, links, page
 
 RESOURCE = Resource(__name__, "images", "Images", "Images as compute shows them.", "2013-03-18T00:00:00Z")
 
@@ -22,12 +22,12 @@ STATUSES = {"active": "ACTIVE", "queued": "SAVING", "error": "ERROR"}
 
 def list_images(core: ComputeCore, ask: Ask, request: Request, address: str, **said: Any) -> Any:
     cut, found = _list(core, ask, said)
-    return _page([_brief(one, address) for one in found], request, cut)
+    return page("images", [_brief(one, address) for one in found], request, cut)
 
 
 def list_images_in_detail(core: ComputeCore, ask: Ask, request: Request, address: str, **said: Any) -> Any:
     cut, found = _list(core, ask, said)
-    return _page([_full(one, address) for one in found], request, cut)
+    return page("images", [_full(one, address) for one in found], request, cut)
 
 
 def show_image(core: ComputeCore, ask: Ask, address: str, image_id: str) -> Any:
@@ -87,11 +87,6 @@ def _fits(image: Image, said: Mapping[str, Any]) -> bool:
         and image.min_ram >= said.get("minRam", 0)
         and image.min_disk >= said.get("minDisk", 0)
     )
-
-
-def _page(items: list[dict[str, Any]], request: Request, cut: Cut) -> dict[str, Any]:
-    more = next_page(request, cut, [one["id"] for one in items])
-    return {"images": items, **({"images_links": more} if more else {})}
 
 
 def _brief(image: Image, address: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from apifold_services.compute.core.listing import Cut, cut_of
 from apifold_services.compute.core.networks import Wanted
 from apifold_services.compute.core.servers import Server, ServerQuery
 from apifold_services.compute.resource import Resource
-from apifold_services.compute.views import Allowed, ServerView, is_true, last_segment, links, next_page
+from apifold_services.compute.views import Allowed, ServerView, is_true, last_segment, links, page
 
 RESOURCE = Resource(__name__, "servers", "Servers", "Virtual machines.", "2013-07-23T00:00:00Z", core=True)
 
@@ -41,7 +41,7 @@ def list_servers(
     **said: Any,
 ) -> Any:
     cut, found = _list(core, ask, allowed, request, said, "index")
-    return _page("servers", [views.brief(one, address) for one in found], request, cut)
+    return page("servers", [views.brief(one, address) for one in found], request, cut)
 
 
 def list_servers_in_detail(
@@ -54,7 +54,7 @@ def list_servers_in_detail(
     **said: Any,
 ) -> Any:
     cut, found = _list(core, ask, allowed, request, said, "detail")
-    return _page("servers", views.all(found, address, allowed), request, cut)
+    return page("servers", views.all(found, address, allowed), request, cut)
 
 
 def show_server(core: ComputeCore, ask: Ask, allowed: Allowed, views: ServerView, address: str, server_id: str) -> Any:
@@ -148,11 +148,6 @@ def _is_yes(text: str) -> bool:
     if text.lower() in ("false", "0", "off", "no", "n", "f"):
         return False
     raise Invalid(f"Invalid value {text[:64]!r} for all_tenants.")
-
-
-def _page(name: str, items: list[dict[str, Any]], request: Request, cut: Cut) -> dict[str, Any]:
-    more = next_page(request, cut, [one["id"] for one in items])
-    return {name: items, **({f"{name}_links": more} if more else {})}
 
 
 def _hints(body: Body) -> Body:
