@@ -107,7 +107,6 @@ class ServerQuery:
         statuses: one of these; any where there is none.
         changed_since: those that changed since then, deleted ones among them; as moments are kept.
         deleted: those that were, or were not; None for both.
-        metadata: keys and values that they have.
         tags: by `tags` (all of them), `tags-any`, `not-tags`, `not-tags-any`.
     """
 
@@ -116,7 +115,6 @@ class ServerQuery:
     statuses: Sequence[str] = ()
     changed_since: str = ""
     deleted: bool | None = False
-    metadata: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -278,12 +276,10 @@ def _fits(query: ServerQuery) -> Callable[[Server], bool] | None:
             except ValueError as error:
                 raise Invalid(f"Invalid filter {name}: {error}") from None
     tags = {how: set(wanted) for how, wanted in query.tags.items() if wanted}
-    if not patterns and not tags and not query.metadata:
+    if not patterns and not tags:
         return None
 
     def fits(server: Server) -> bool:
-        if not query.metadata.items() <= server.row.metadata.items():
-            return False
         if not all(any(matches(text) for text in texts(server)) for texts, matches in patterns):
             return False
         return _has_tags(set(server.row.tags), tags)
