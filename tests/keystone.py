@@ -30,6 +30,8 @@ key_repository = {folder}/credential
 provider = fernet
 [cache]
 enabled = false
+[identity]
+password_hash_rounds = 4
 """
 
 

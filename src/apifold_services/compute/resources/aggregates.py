@@ -21,7 +21,8 @@ def list_aggregates(core: ComputeCore) -> Any:
 
 def create_aggregate(core: ComputeCore, aggregate: Body) -> Any:
     zone = aggregate.get("availability_zone")
-    return _told(core.hosts.create_aggregate(aggregate["name"].strip(), zone.strip() if zone else None))
+    made = _shown(core.hosts.create_aggregate(aggregate["name"].strip(), zone.strip() if zone else None))
+    return {"aggregate": {name: value for name, value in made.items() if name not in ("hosts", "metadata")}}
 
 
 def show_aggregate(core: ComputeCore, aggregate_id: int) -> Any:

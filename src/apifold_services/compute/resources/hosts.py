@@ -28,8 +28,7 @@ def list_hosts(core: ComputeCore, zone: str = "") -> Any:
 
 
 def show_host(core: ComputeCore, host_name: str) -> Any:
-    if host_name not in core.hosts.capacities:
-        raise NotFound(f"Compute host {host_name} could not be found.")
+    _known(core, host_name)
     has, load = core.hosts.capacities[host_name], core.hosts.load([host_name]).get(host_name, Load())
     shares = {"(total)": (has.vcpus, has.memory, has.disk), "(used_now)": (load.vcpus, load.memory, load.disk)}
     shares["(used_max)"] = (load.vcpus, load.memory, load.disk)
@@ -49,6 +48,7 @@ def show_host(core: ComputeCore, host_name: str) -> Any:
 
 
 def update_host(core: ComputeCore, host_name: str, body: Mapping[str, str]) -> Any:
+    _known(core, host_name)
     if "maintenance_mode" in body:
         raise ToBeDone("Hosts here have no maintenance mode.")
     disabled = body["status"].lower() == "disable"
@@ -70,6 +70,11 @@ def reboot_host(core: ComputeCore, host_name: str) -> Any:
 
 def _power(core: ComputeCore, name: str) -> Any:
     """Raises ToBeDone: this is not what switches machines off; NotFound."""
+    _known(core, name)
+    raise ToBeDone("Virt driver does not implement host power actions.")
+
+
+def _known(core: ComputeCore, name: str) -> None:
+    """Nothing, where there is such a host. Raises NotFound."""
     if name not in core.hosts.capacities:
         raise NotFound(f"Compute host {name} could not be found.")
-    raise ToBeDone("Virt driver does not implement host power actions.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apifold import Denied
-from apifold_services.compute.core import keypairs as core_keypairs
+from apifold_services.compute.core import keys
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.core.listing import Cut
@@ -28,8 +28,9 @@ def create_keypair(core: ComputeCore, ask: Ask, allowed: Allowed, keypair: Mappi
     limit = core.quotas.limits(ask.caller.project, user)["key_pairs"]
     if 0 <= limit <= core.keypairs.count(user):
         raise Denied("Quota exceeded, too many key pairs.")
-    private, public = ("", keypair["public_key"]) if "public_key" in keypair else core_keypairs.generate()
-    made = core.keypairs.keep(user, keypair["name"].strip(), public, keypair.get("type", "ssh"))
+    kind = keypair.get("type", "ssh")
+    private, public = ("", keypair["public_key"]) if "public_key" in keypair else keys.generate(kind, user)
+    made = core.keypairs.keep(user, keypair["name"].strip(), public, kind)
     shown = {**_brief(made), "user_id": user, **({"private_key": private} if private else {})}
     return {"keypair": shown}
 
