@@ -6,6 +6,7 @@ commits before a power loss may be lost, whole. PostgreSQL keeps what it acknowl
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sqlite3
 import tempfile
@@ -23,11 +24,10 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from apifold.errors import Invalid, MissingExtra, SettingsError, Unavailable
 from apifold.store.writer import GroupedWriter
 
-QUIET: dict[str, Any] = {"hide_parameters": True}
-"""What is written may be secret: no error says it."""
-
 BUSY_SECONDS = 10.0
 """How long a SQLite transaction waits for another's."""
+
+log = logging.getLogger("apifold.store")
 
 
 class Database:
@@ -126,7 +126,7 @@ class Database:
         Path(str(self.url.database)).absolute().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         engine = sqlalchemy.create_engine(
             self.url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, hide_parameters=True
-        )
+        )  # what is written may be secret: no error says it
 
         @event.listens_for(engine, "connect")
         def connected(connection: Any, _record: Any) -> None:
@@ -158,7 +158,8 @@ class Database:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, sqlite3.OperationalError):
+        except (OperationalError, sqlite3.OperationalError) as error:
+            log.warning("database: %s", error.orig if isinstance(error, OperationalError) else error)
             raise Unavailable("The database can't be reached, or is busy.", retry_after=1) from None
         except DataError:
             raise Invalid("A value can't be kept: it is too large, or has characters that no text has.") from None

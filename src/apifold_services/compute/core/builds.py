@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from apifold import Database, Denied, Invalid, NotFound
+from apifold import Conflict, Database, Denied, Invalid, NotFound
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.flavors import Flavors
 from apifold_services.compute.core.groups import Groups
@@ -27,7 +27,7 @@ from apifold_services.compute.core.networks import Networks, Wanted
 from apifold_services.compute.core.quotas import Quotas
 from apifold_services.compute.core.servers import Servers
 from apifold_services.compute.core.states import NO_STATE
-from apifold_services.compute.core.tables import servers, volume_attachments
+from apifold_services.compute.core.tables import servers
 from apifold_services.compute.core.transitions import Order, Transitions
 
 _LETTERS = string.ascii_letters + string.digits
@@ -110,23 +110,21 @@ class Builds:
         values = self._values(ask, wish)
         self._admit_single(ask.caller.project, wish)
         wanted = self.networks.usual() if wish.networks is None else tuple(wish.networks)
-        self.networks.check(wanted)
+        if wish.most > 1 and any(one.address for one in wanted):
+            raise Invalid("A fixed IP address is for one server: max_count must be 1.")
         reservation = f"r-{''.join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(8))}"
-        began = []
         with self.database.writing() as connection:
             count = self._admit(connection, ask, wish, values["flavor"])
-            for index in range(count):
-                id, name = str(uuid.uuid4()), wish.name if count == 1 else f"{wish.name[:240]}-{index + 1}"
+            ids = [str(uuid.uuid4()) for _ in range(count)]
+            for index, id in enumerate(ids):
+                name = wish.name if count == 1 else f"{wish.name[:240]}-{index + 1}"
                 own = {"id": id, "name": name, "hostname": _hostname(name, id), "launch_index": index}
                 connection.execute(insert(servers).values(**values, **own, reservation_id=reservation))
-                for port in wanted:
-                    self.networks.attach(connection, id, port)
-                self._attach(connection, id, wish.devices)
-                order = Order("build", ask.caller, ask.request_id)
-                began.append((id, self.transitions.note(connection, id, order)))
-        for _, transition in began:
+            self._attach(connection, ids, wish, wanted)
+            began = [self.transitions.note(connection, id, Order("build"), ask) for id in ids]
+        for transition in began:
             self.transitions.begin(transition)
-        return reservation, [id for id, _ in began]
+        return reservation, ids
 
     def _values(self, ask: Ask, wish: Wish) -> dict[str, Any]:
         """Values of the rows, but for what differs between them."""
@@ -198,8 +196,9 @@ class Builds:
 
     def _admit_single(self, project: str, wish: Wish) -> None:
         """Nothing, where one of them has no more than it may. Raises Denied, Invalid."""
-        self.servers.admit_metadata(project, wish.metadata)
-        limits = self.quotas.limits(project)
+        with self.database.reading() as connection:
+            self.servers.admit_metadata(connection, project, wish.metadata)
+            limits = self.quotas.limits_in(connection, project)
         sizes = [(len(path.encode()), len(_decoded(content, "contents"))) for path, content in wish.files]
         found = {
             "injected_files": len(sizes),
@@ -218,25 +217,23 @@ class Builds:
         count = max(self.quotas.room(connection, project, user, each, wish.most), wish.least)
         self.quotas.admit(connection, project, user, _sum(flavor, count))
         if wish.group:
-            limit = self.quotas.limits(project, user)["server_group_members"]
+            limit = self.quotas.limits_in(connection, project, user)["server_group_members"]
             there = select(func.count()).where(servers.c.group_id == wish.group, ~servers.c.deleted)
             if 0 <= limit < (connection.scalar(there) or 0) + count:
                 raise Denied("Quota exceeded, too many servers in group")
         return count
 
-    @staticmethod
-    def _attach(connection: Connection, id: str, devices: Sequence[BlockDevice]) -> None:
-        has_root = any(device.is_root for device in devices)
-        letters = string.ascii_lowercase if has_root else string.ascii_lowercase[1:]
-        if len(devices) > len(letters):
-            raise Invalid(f"Block Device Mapping is Invalid: there are more than {len(letters)} volumes.")
-        for letter, device in zip(letters, devices, strict=False):
-            there = select(func.count()).where(volume_attachments.c.volume_id == device.volume)
-            if connection.scalar(there):
-                raise Invalid(f"Block Device Mapping is Invalid: volume {device.volume} is attached already.")
-            values = {"server_id": id, "volume_id": device.volume, "device": device.device or f"/dev/vd{letter}"}
-            gone = device.delete_on_termination
-            connection.execute(insert(volume_attachments).values(**values, delete_on_termination=gone))
+    def _attach(self, connection: Connection, ids: Sequence[str], wish: Wish, wanted: Sequence[Wanted]) -> None:
+        """Give servers their ports and volumes. Raises Invalid: one of these can't be had."""
+        try:
+            for port in wanted:
+                self.networks.attach(connection, ids, port)
+            for id in ids:
+                for device in wish.devices:
+                    told = {"is_root": device.is_root, "deleted_with_it": device.delete_on_termination}
+                    self.servers.volumes.attach(connection, id, device.volume, device.device, **told)
+        except (NotFound, Conflict) as fault:
+            raise Invalid(str(fault)) from None
 
 
 def password() -> str:

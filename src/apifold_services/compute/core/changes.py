@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, update
+from sqlalchemy import Row, exists, update
 
 from apifold import Database
 from apifold_services.compute.core import states
@@ -15,7 +15,10 @@ from apifold_services.compute.core.images import Images
 from apifold_services.compute.core.moments import now
 from apifold_services.compute.core.moves import Moves
 from apifold_services.compute.core.scheduler import Scheduler, Wish
-from apifold_services.compute.core.tables import servers
+from apifold_services.compute.core.tables import servers, transitions
+
+GOING = "going"
+"""What a transition is while its change is its server's: nothing else was asked for since."""
 
 Values = Mapping[str, Any]
 """Values of a server's row."""
@@ -26,11 +29,13 @@ class Work:
     """What a change works with.
 
     Attributes:
-        row: the server as it was when the change was asked for.
+        transition: its id.
+        row: the server as it is when the change begins, or is tidied up.
         arguments: what was asked for.
         machine: makes the server as drivers see it, with other values of its row.
     """
 
+    transition: str
     row: Row[Any]
     arguments: Mapping[str, Any]
     driver: Driver
@@ -41,8 +46,9 @@ class Work:
     moves: Moves
 
     def set(self, task: str) -> None:
-        """Have clients see how far it is; that it is being deleted goes before."""
-        there = (servers.c.id == self.row.id) & servers.c.task_state.not_in(("deleting", "soft-deleting"))
+        """Have clients see how far it is, unless it was overtaken."""
+        is_going = exists().where(transitions.c.id == self.transition, transitions.c.state == GOING)
+        there = (servers.c.id == self.row.id) & is_going
         with self.database.writing() as connection:
             connection.execute(update(servers).where(there).values(task_state=task, updated=now()))
 
@@ -73,7 +79,9 @@ class Change:
         task: the server's task meanwhile.
         run: does it; gives values of the server's row afterwards.
         breaks: whether the server is broken where it fails; else it stays as it was.
-        undo: puts right what it left beside the server's row where it failed, or the server was deleted meanwhile.
+        after: removes what is no longer needed once the server's new state is written down.
+        undo: removes what is left beside the server's row where it failed, or was overtaken. Either may be done twice.
+        then: what follows, of what was asked for; "" for nothing.
     """
 
     record: str
@@ -81,7 +89,9 @@ class Change:
     task: str
     run: Callable[[Work], Values]
     breaks: bool = False
+    after: Callable[[Work], None] = lambda work: None
     undo: Callable[[Work], None] = lambda work: None
+    then: Callable[[Mapping[str, Any]], str] = lambda arguments: ""
 
     def failed(self, message: str, moment: str) -> Values:
         """Values of the server's row where it failed."""
@@ -158,7 +168,7 @@ def _resume(work: Work) -> Values:
 
 
 def _rebuild(work: Work) -> Values:
-    return {**_anew(work, work.machine()), "launched_at": now(), "progress": 100, "fault": None}
+    return {**_anew(work, work.machine()), "progress": 100, "fault": None}
 
 
 def _anew(work: Work, machine: Machine) -> Values:
@@ -242,17 +252,14 @@ def _backup(work: Work) -> Values:
     values = _snapshot(work)
     kind, rotation = work.arguments["type"], work.arguments["rotation"]
     for old in work.images.backups(work.row.id, kind)[rotation:]:
-        work.images.delete(old)
+        work.images.discard(old)
     return values
 
 
 def _shelve(work: Work) -> Values:
     work.driver.stop(work.machine())
-    image = work.arguments["image"]
-    size = work.driver.snapshot(work.machine(), work.images.disk_of(image))
-    work.images.finish(image, size)
-    shelved = {"vm_state": "shelved", "power_state": states.SHUTDOWN, "details": {"shelved_image": image}}
-    return {**shelved, **_offload(work)} if work.arguments["offload"] else shelved
+    kept = {"shelved_image": work.arguments["image"]}
+    return {**_snapshot(work), "vm_state": "shelved", "power_state": states.SHUTDOWN, "details": kept}
 
 
 def _offload(work: Work) -> Values:
@@ -265,13 +272,18 @@ def _unshelve(work: Work) -> Values:
     back = {**_ACTIVE, "details": {"shelved_image": None}}
     if row.vm_state == "shelved":
         work.driver.start(work.machine())
-        _forget_shelved(work)
         return back
-    image = work.images.get(row.details["shelved_image"])
-    host = work.place(work.wish())
-    work.driver.spawn(work.machine(host=host, image_id=image.id))
-    _forget_shelved(work)
-    return {**back, "host": host, "launched_at": now()}
+    host = row.host or work.place(work.wish())
+    work.driver.spawn(work.machine(host=host, image_id=work.arguments["image"]))
+    return {**back, "host": host}
+
+
+def _leave_host(work: Work) -> None:
+    """Have a server on no host where it could not come back to one."""
+    if work.row.vm_state == "shelved_offloaded":
+        work.driver.destroy(work.machine())
+        with work.database.writing() as connection:
+            connection.execute(update(servers).where(servers.c.id == work.row.id).values(host=None))
 
 
 def _forget_shelved(work: Work) -> None:
@@ -282,8 +294,13 @@ def _forget_shelved(work: Work) -> None:
 
 
 def _forget_image(work: Work) -> None:
-    """Remove an image that was not made."""
+    """Remove the image that was to be made, or that nobody needs any more."""
     work.images.discard(work.arguments["image"])
+
+
+def _forget_undone(work: Work) -> None:
+    """Remove the image that was to be made; one that was made is its owner's."""
+    work.images.abandon(work.arguments["image"])
 
 
 def _forget_move(work: Work) -> None:
@@ -322,11 +339,20 @@ CHANGES: Mapping[str, Change] = {
     "revert": Change("revertResize", "compute_revert_resize", "resize_reverting", _revert, breaks=True),
     "live_migrate": Change("live-migration", "compute_live_migration", "migrating", _live_migrate, undo=_forget_move),
     "evacuate": Change("evacuate", "compute_rebuild_instance", "rebuilding", _evacuate, breaks=True, undo=_forget_move),
-    "snapshot": Change("createImage", "compute_snapshot_instance", "image_snapshot", _snapshot, undo=_forget_image),
-    "backup": Change("createBackup", "compute_backup_instance", "image_backup", _backup, undo=_forget_image),
-    "shelve": Change("shelve", "compute_shelve_instance", "shelving", _shelve, undo=_forget_image),
+    "snapshot": Change("createImage", "compute_snapshot_instance", "image_snapshot", _snapshot, undo=_forget_undone),
+    "backup": Change("createBackup", "compute_backup_instance", "image_backup", _backup, undo=_forget_undone),
+    "shelve": Change(
+        "shelve",
+        "compute_shelve_instance",
+        "shelving",
+        _shelve,
+        undo=_forget_image,
+        then=lambda arguments: "offload" if arguments["offload"] else "",
+    ),
     "offload": Change("shelveOffload", "compute_shelve_offload_instance", "shelving_offloading", _offload),
-    "unshelve": Change("unshelve", "compute_unshelve_instance", "unshelving", _unshelve),
+    "unshelve": Change(
+        "unshelve", "compute_unshelve_instance", "unshelving", _unshelve, after=_forget_image, undo=_leave_host
+    ),
     "password": Change("changePassword", "compute_set_admin_password", "updating_password", _password),
     "crash_dump": Change("trigger_crash_dump", "compute_trigger_crash_dump", "crash_dumping", _crash_dump),
 }

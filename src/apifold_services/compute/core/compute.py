@@ -205,9 +205,9 @@ class ComputeCore:
             user_data=seen["details"].get("user_data", ""),
         )
 
-    def _work(self, row: Row[Any], arguments: Mapping[str, Any]) -> Work:
+    def _work(self, transition: Row[Any], row: Row[Any]) -> Work:
         def machine(**other: Any) -> Machine:
             return self.machine(row, **other)
 
         parts = (self.driver, machine, self.database, self.scheduler, self.images, self.moves)
-        return Work(row, arguments, *parts)
+        return Work(transition.id, row, transition.arguments, *parts)

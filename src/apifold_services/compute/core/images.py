@@ -132,6 +132,14 @@ class Images:
             connection.execute(delete(images).where(images.c.id == id))
         self.disk_of(id).unlink(missing_ok=True)
 
+    def abandon(self, id: str) -> None:
+        """Remove an image that was to be made of a server, unless it was made."""
+        with self.database.writing() as connection:
+            unfinished = (images.c.id == id) & (images.c.status != "active")
+            gone = connection.execute(delete(images).where(unfinished)).rowcount
+        if gone:
+            self.disk_of(id).unlink(missing_ok=True)
+
     def set_metadata(self, id: str, project: str, metadata: Mapping[str, str]) -> Image:
         """Have other metadata on an image that was made of a server. Raises NotFound; Denied: it is the
         deployment's."""

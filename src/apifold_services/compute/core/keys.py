@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from apifold import Invalid
 
@@ -48,12 +49,12 @@ def _x509(user: str) -> tuple[str, str]:
     """With a certificate that signs itself, for a client who is the user (WinRM's certificate authentication)."""
     name = user.encode()[:MAX_COMMON_NAME].decode(errors="ignore")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    whose = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     upn = x509.OtherName(x509.ObjectIdentifier(UPN), _utf8_string(f"{name}@localhost"))
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder(whose, whose, key.public_key(), x509.random_serial_number(), now, now + VALID_FOR)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName([upn]), critical=False)
         .sign(key, hashes.SHA256())
     )

@@ -11,16 +11,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, update
 
 from apifold import Caller, Conflict, Database, Denied, Fault, Invalid, NotFound
-from apifold_services.compute.core import records, states
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.flavors import Flavors
 from apifold_services.compute.core.hosts import COMPUTE, Hosts, is_up
 from apifold_services.compute.core.images import Images
 from apifold_services.compute.core.moments import kept, now
 from apifold_services.compute.core.quotas import Quotas
-from apifold_services.compute.core.servers import Server, Servers
+from apifold_services.compute.core.servers import Servers
 from apifold_services.compute.core.tables import servers as table
-from apifold_services.compute.core.transitions import Order, Transitions
+from apifold_services.compute.core.transitions import Order, Transitions, overtake
 
 log = logging.getLogger("apifold.compute")
 
@@ -72,12 +71,10 @@ class Life:
             NotFound: there is no such server.
             Conflict: not as it is.
         """
-        with self.database.writing() as connection:
-            row = self.servers.locked(connection, id, ask.project)
-            states.admit(action, row, is_admin=ask.is_admin)
+        with self.servers.admitted(ask, id, action) as (connection, row):
             arguments = prepare(connection, row) if prepare else {}
-            order = Order(change or action, ask.caller, ask.request_id, arguments, values or {})
-            transition = self.transitions.note(connection, row.id, order)
+            order = Order(change or action, arguments, values or {})
+            transition = self.transitions.note(connection, row.id, order, ask)
         self.transitions.begin(transition)
         return arguments
 
@@ -103,11 +100,16 @@ class Life:
     def rebuild(self, ask: Ask, id: str, image_id: str, **values: Any) -> None:
         """Make a server anew of an image. Raises as `order`; Invalid: the image can't be used."""
         server = self.servers.get(id, ask.project).row
+        if not server.image_id:
+            raise Invalid("Unable to rebuild with a different image for a volume-backed server.")
         image = self.images.chosen(image_id, ask.project, server.flavor)
-        if "metadata" in values:
-            self.servers.admit_metadata(server.project_id, values["metadata"])
-        changed = {**values, "image_id": image.id, "progress": 0}
-        self.order(ask, id, "rebuild", values=changed)
+
+        def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            if "metadata" in values:
+                self.servers.admit_metadata(connection, row.project_id, values["metadata"])
+            return {}
+
+        self.order(ask, id, "rebuild", prepare=prepare, values={**values, "image_id": image.id, "progress": 0})
 
     def resize(self, ask: Ask, id: str, flavor_id: str) -> None:
         """Have a server in another size. Raises as `order`; Invalid: not in that; Denied: that would be too much."""
@@ -120,9 +122,9 @@ class Life:
             raise Invalid("When resizing, instances must change flavor!")
         if flavor["disk"] < row.flavor["disk"]:
             raise Invalid("Unable to resize disk down.")
-        more = {"cores": flavor["vcpus"] - row.vcpus, "ram": flavor["ram"] - row.ram}
 
         def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            more = {"cores": flavor["vcpus"] - row.vcpus, "ram": flavor["ram"] - row.ram}
             self.quotas.admit(connection, row.project_id, row.user_id, more)
             return {"flavor": flavor}
 
@@ -145,11 +147,21 @@ class Life:
         changes = {"migrate": "migrate", "live-migration": "live_migrate", "evacuate": "evacuate"}
         self.order(ask, id, action, changes[action], prepare=lambda *_: {"host": host})
 
+    def restore(self, ask: Ask, id: str) -> None:
+        """Have a server back that was deleted. Raises as `order`; Denied: that would be too much."""
+
+        def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            back = {"instances": 1, "cores": row.vcpus, "ram": row.ram}
+            self.quotas.admit(connection, row.project_id, row.user_id, back)
+            return {}
+
+        self.order(ask, id, "restore", prepare=prepare)
+
     def create_image(self, ask: Ask, id: str, name: str, metadata: Mapping[str, str]) -> str:
         """Make an image of a server; its id. Raises as `order`."""
 
         def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
-            self.servers.admit_metadata(row.project_id, metadata)
+            self.servers.admit_metadata(connection, row.project_id, metadata)
             return {"image": self.images.begin(connection, row, name, metadata)}
 
         return str(self.order(ask, id, "createImage", "snapshot", prepare=prepare)["image"])
@@ -158,7 +170,7 @@ class Life:
         """Make an image of a server, and remove older ones of its kind; its id. Raises as `order`."""
 
         def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
-            self.servers.admit_metadata(row.project_id, metadata)
+            self.servers.admit_metadata(connection, row.project_id, metadata)
             said = {**metadata, "backup_type": kind, "image_type": "backup"}
             image = self.images.begin(connection, row, name, said)
             return {"image": image, "type": kind, "rotation": rotation}
@@ -174,43 +186,71 @@ class Life:
 
         self.order(ask, id, "shelve", prepare=prepare)
 
+    def unshelve(self, ask: Ask, id: str) -> None:
+        """Have a server back that was put away. Raises as `order`."""
+
+        def prepare(_: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            return {"image": row.details["shelved_image"]}
+
+        self.order(ask, id, "unshelve", prepare=prepare)
+
     def lock(self, ask: Ask, id: str, *, override: bool) -> None:
-        """Let nobody but administrators change a server. Raises NotFound."""
-        by = "admin" if override else "owner"
-        self._at_once(ask, id, "lock", locked=True, locked_by=by)
+        """Let nobody but administrators change a server; what they locked its owner doesn't. Raises NotFound."""
+
+        def values(row: Row[Any]) -> Mapping[str, Any]:
+            if row.locked and not override:
+                return {}
+            return {"locked": True, "locked_by": "admin" if override else "owner"}
+
+        self._at_once(ask, id, "lock", values)
 
     def unlock(self, ask: Ask, id: str, *, override: bool) -> None:
         """Let its owner change it again. Raises NotFound; Denied: an administrator locked it."""
-        row = self.servers.get(id, ask.project).row
-        if row.locked_by == "admin" and not override:
-            raise Denied(f"Instance {id} is locked by an administrator.")
-        self._at_once(ask, id, "unlock", locked=False, locked_by=None)
+
+        def values(row: Row[Any]) -> Mapping[str, Any]:
+            if row.locked_by == "admin" and not override:
+                raise Denied(f"Instance {id} is locked by an administrator.")
+            return {"locked": False, "locked_by": None}
+
+        self._at_once(ask, id, "unlock", values)
 
     def reset_state(self, ask: Ask, id: str, state: str) -> None:
         """Say that a server is fine, or broken, whatever it was doing. Raises NotFound."""
-        self._at_once(ask, id, "resetState", vm_state=state, task_state=None)
+        self._at_once(ask, id, "resetState", lambda _: {"vm_state": state, "task_state": None}, overtakes=True)
 
     def expire(self, stopped: Callable[[], bool]) -> None:
         """Remove servers that can no longer be restored: a duty."""
         oldest = kept(datetime.now(UTC) - self.reclaim)
+
+        def prepare(_: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            if row.vm_state != "soft-delete" or row.task_state or row.terminated_at >= oldest:
+                raise Conflict("It was restored meanwhile.")
+            return {}
+
         gone = (table.c.vm_state == "soft-delete") & (table.c.terminated_at < oldest) & table.c.task_state.is_(None)
         for row in self.servers.all(gone & ~table.c.deleted):
             if stopped():
                 return
             nobody = Ask(Caller(row.user_id, row.project_id), "", is_admin=True)
             try:
-                self.order(nobody, row.id, "forceDelete", "delete")
+                self.order(nobody, row.id, "forceDelete", "delete", prepare=prepare)
             except Fault as fault:  # others are to go all the same
                 log.warning("server %s can't be removed: %s", row.id, fault)
 
-    def _at_once(self, ask: Ask, id: str, action: str, **values: Any) -> Server:
-        with self.database.writing() as connection:
-            row = self.servers.locked(connection, id, ask.project)
-            states.admit(action, row, is_admin=ask.is_admin)
-            record = records.begin(connection, id, action, ask.caller, ask.request_id)
-            records.finish(connection, record)
-            connection.execute(update(table).where(table.c.id == id).values(**values, updated=now()))
-        return self.servers.get(id)
+    def _at_once(
+        self,
+        ask: Ask,
+        id: str,
+        action: str,
+        values: Callable[[Row[Any]], Mapping[str, Any]],
+        *,
+        overtakes: bool = False,
+    ) -> None:
+        with self.servers.admitted(ask, id, action, noted=True) as (connection, row):
+            changed = {**values(row), "updated": now()}
+            if overtakes:
+                overtake(connection, id)
+            connection.execute(update(table).where(table.c.id == id).values(**changed))
 
 
 def flavor_of(row: Any) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import random
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
@@ -31,6 +32,15 @@ class Network:
     id: str
     name: str
     cidr: ipaddress.IPv4Network | ipaddress.IPv6Network
+
+    def addresses(self) -> Iterator[str]:
+        """Those that servers can have."""
+        return (str(one) for one in islice(self.cidr.hosts(), 1, None))
+
+    def gives(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        """Whether servers can have an address."""
+        first = next(iter(self.cidr.hosts()), None)
+        return address in self.cidr and address not in (self.cidr[0], first) and address not in _broadcast(self.cidr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +84,9 @@ class Networks:
         self.all = all
 
     def named(self, id: str) -> Network:
-        """The network of an id. Raises Invalid: there is none."""
+        """The network of an id. Raises NotFound."""
         if id not in self.all:
-            raise Invalid(f"Network {id} could not be found.")
+            raise NotFound(f"Network {id} could not be found.")
         return self.all[id]
 
     def usual(self) -> tuple[Wanted, ...]:
@@ -84,31 +94,45 @@ class Networks:
         return tuple(Wanted(network=id) for id in list(self.all)[:1])
 
     def check(self, wanted: Iterable[Wanted]) -> None:
-        """Nothing, where these can be had as far as one knows beforehand. Raises Invalid."""
-        for one in wanted:
-            if one.port and not one.network:
-                raise Invalid(f"Port {one.port} could not be found.")
-            network = self.named(one.network)
-            if one.address and ipaddress.ip_address(one.address) not in network.cidr:
-                raise Invalid(f"Fixed IP address {one.address} is not in network {network.id}.")
-
-    def attach(self, connection: Connection, server: str, wanted: Wanted) -> Row[Any]:
-        """Give a server a port.
+        """Nothing, where these can be had as far as one knows beforehand.
 
         Raises:
-            Invalid: there is no such network, or the address is not in it.
-            Conflict: the address is taken, or there is none left.
+            NotFound: there is no such network, or port.
+            Invalid: the address is none that servers can have in that network.
+        """
+        for one in wanted:
+            if one.port and not one.network:
+                raise NotFound(f"Port {one.port} could not be found.")
+            network = self.named(one.network)
+            if one.address and not network.gives(ipaddress.ip_address(one.address)):
+                raise Invalid(f"Fixed IP address {one.address} can't be had in network {network.id}.")
+
+    def attach(self, connection: Connection, server_ids: Sequence[str], wanted: Wanted) -> list[str]:
+        """Give some servers a port each; their ids.
+
+        Raises:
+            NotFound, Invalid: as `check` does; or there are no addresses left.
+            Conflict: the address is taken.
         """
         self.check((wanted,))
         network = self.named(wanted.network)
         self.database.lock(connection, f"network {network.id}")
         taken = set(connection.scalars(select(ports.c.address).where(ports.c.network_id == network.id)))
-        address = wanted.address or _free(network, taken)
-        if address is None or address in taken:
-            raise Conflict(f"No address is free in network {network.id}." if address is None else _in_use(address))
-        values = {"id": str(uuid.uuid4()), "server_id": server, "network_id": network.id}
-        connection.execute(insert(ports).values(**values, mac=_mac(), address=address))
-        return connection.execute(select(ports).where(ports.c.id == values["id"])).one()
+        if wanted.address:
+            said = str(ipaddress.ip_address(wanted.address))
+            if said in taken or len(server_ids) > 1:
+                raise Conflict(f"Fixed IP address {said} is already in use.")
+            addresses = [said]
+        else:
+            addresses = list(islice((one for one in network.addresses() if one not in taken), len(server_ids)))
+        if len(addresses) < len(server_ids):
+            raise Invalid(f"No address is free in network {network.id}.")
+        made = [
+            {"id": str(uuid.uuid4()), "server_id": server, "network_id": network.id, "mac": _mac(), "address": address}
+            for server, address in zip(server_ids, addresses, strict=True)
+        ]
+        connection.execute(insert(ports), made)
+        return [port["id"] for port in made]
 
     def detach(self, connection: Connection, server: str, port: str) -> None:
         """Take a port from a server. Raises NotFound."""
@@ -139,14 +163,11 @@ class Networks:
         return found
 
 
-def _in_use(address: str) -> str:
-    return f"Fixed IP address {address} is already in use."
-
-
-def _free(network: Network, taken: set[str]) -> str | None:
-    hosts = iter(network.cidr.hosts())
-    next(hosts, None)  # the gateway's
-    return next((str(one) for one in hosts if str(one) not in taken), None)
+def _broadcast(
+    cidr: ipaddress.IPv4Network | ipaddress.IPv6Network,
+) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
+    """The address that means all of a network; there is none in IPv6 (RFC 4291)."""
+    return (cidr.broadcast_address,) if cidr.version == 4 else ()
 
 
 def _mac() -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
 from apifold import Database, Denied, Invalid
-from apifold_services.compute.core.tables import groups, keypairs, quota_classes, quotas, servers
+from apifold_services.compute.core.tables import groups, keypairs, quota_classes, quotas, servers, transitions
 
 DEFAULTS: Mapping[str, int] = {
     "instances": 10,
@@ -52,13 +52,13 @@ class Quotas:
 
     def of_class(self, name: str) -> dict[str, int]:
         """The limits that a class sets."""
-        statement = select(quota_classes.c.resource, quota_classes.c.limit).where(quota_classes.c.name == name)
         with self.database.reading() as connection:
-            return {row.resource: row.limit for row in connection.execute(statement)}
+            return _of_class(connection, name)
 
     def set_class(self, name: str, limits: Mapping[str, int]) -> None:
         """Set limits of a class."""
         with self.database.writing() as connection:
+            self.database.lock(connection, "quota classes")
             for resource, limit in limits.items():
                 there = (quota_classes.c.name == name) & (quota_classes.c.resource == resource)
                 connection.execute(delete(quota_classes).where(there))
@@ -66,16 +66,21 @@ class Quotas:
 
     def limits(self, project: str, user: str = "") -> dict[str, int]:
         """The limits of a project, or of a user in it."""
-        statement = select(quotas).where(quotas.c.project_id == project, quotas.c.user_id.in_(("", user)))
         with self.database.reading() as connection:
-            rows = connection.execute(statement.order_by(quotas.c.user_id)).all()
-        return {**self.defaults(), **{row.resource: row.limit for row in rows}}
+            return self.limits_in(connection, project, user)
+
+    def limits_in(self, connection: Connection, project: str, user: str = "") -> dict[str, int]:
+        """The same, as a transaction sees them."""
+        statement = select(quotas).where(quotas.c.project_id == project, quotas.c.user_id.in_(("", user)))
+        rows = connection.execute(statement.order_by(quotas.c.user_id)).all()
+        own = {row.resource: row.limit for row in rows}
+        return {**self._own, **_of_class(connection, DEFAULT_CLASS), **own}
 
     def set(self, project: str, user: str, limits: Mapping[str, int], *, force: bool) -> None:
         """Set limits of a project, or of a user in it ("" for the project).
 
         Raises:
-            Invalid: more is in use, and nobody forces it; or a user would get more than the project has.
+            Invalid: more is in use, or a user would get more than the project has; and nobody forces it.
         """
         whole = self.limits(project)
         used = self.used(project, user)
@@ -85,9 +90,10 @@ class Quotas:
                 text = f"Quota limit {limit} for {resource} must be greater than or equal to already used {in_use}."
                 raise Invalid(text)
             most = whole[resource]
-            if user and most >= 0 and not 0 <= limit <= most:
+            if user and not force and most >= 0 and not 0 <= limit <= most:
                 raise Invalid(f"Quota limit {limit} for {resource} must be in the range of 0 and {most}.")
         with self.database.writing() as connection:
+            self.database.lock(connection, f"quota {project}")
             for resource, limit in limits.items():
                 there = (quotas.c.project_id == project) & (quotas.c.user_id == user) & (quotas.c.resource == resource)
                 connection.execute(delete(quotas).where(there))
@@ -117,7 +123,7 @@ class Quotas:
         """
         self.database.lock(connection, f"quota {project}")
         for whose in ("", user) if user else ("",):
-            limits, used = self.limits(project, whose), _used(connection, project, whose)
+            limits, used = self.limits_in(connection, project, whose), _used(connection, project, whose)
             over = [name for name, more in wanted.items() if more > 0 and 0 <= limits[name] < used[name] + more]
             if over:
                 names = ", ".join(over)
@@ -130,15 +136,20 @@ class Quotas:
     def room(self, connection: Connection, project: str, user: str, each: Mapping[str, int], most: int) -> int:
         """How many of something there may be more, up to `most`, of which each takes so much."""
         for whose in ("", user) if user else ("",):
-            limits, used = self.limits(project, whose), _used(connection, project, whose)
+            limits, used = self.limits_in(connection, project, whose), _used(connection, project, whose)
             for name, count in each.items():
                 if limits[name] >= 0 and count > 0:
                     most = min(most, max(limits[name] - used[name], 0) // count)
         return most
 
 
+def _of_class(connection: Connection, name: str) -> dict[str, int]:
+    statement = select(quota_classes.c.resource, quota_classes.c.limit).where(quota_classes.c.name == name)
+    return {row.resource: row.limit for row in connection.execute(statement)}
+
+
 def _used(connection: Connection, project: str, user: str) -> dict[str, int]:
-    there = [servers.c.project_id == project, ~servers.c.deleted]
+    there = [servers.c.project_id == project, ~servers.c.deleted, servers.c.vm_state != "soft-delete"]
     in_groups = [groups.c.project_id == project]
     if user:
         there.append(servers.c.user_id == user)
@@ -146,10 +157,25 @@ def _used(connection: Connection, project: str, user: str) -> dict[str, int]:
     sums = select(func.count(), func.sum(servers.c.vcpus), func.sum(servers.c.ram)).where(*there)
     count, cores, ram = connection.execute(sums).one()
     keys = select(func.count()).select_from(keypairs).where(keypairs.c.user_id == user)
-    found = {"instances": count, "cores": cores or 0, "ram": ram or 0}
+    more_cores, more_ram = _promised(connection, there)
+    found = {"instances": count, "cores": (cores or 0) + more_cores, "ram": (ram or 0) + more_ram}
     found["key_pairs"] = connection.scalar(keys) if user else 0
     found["server_groups"] = connection.scalar(select(func.count()).select_from(groups).where(*in_groups))
     return {name: int(value or 0) for name, value in found.items()}
+
+
+def _promised(connection: Connection, there: Sequence[ColumnElement[bool]]) -> tuple[int, int]:
+    """Processors and memory that servers have beside their own: of the size to which they can go back, or will grow."""
+    resizing = (transitions.c.server_id == servers.c.id) & (transitions.c.action == "resize")
+    columns = (servers.c.vcpus, servers.c.ram, servers.c.old_flavor, transitions.c.arguments)
+    statement = select(*columns).select_from(servers.outerjoin(transitions, resizing)).where(*there)
+    is_other = (servers.c.vm_state == "resized") | transitions.c.id.is_not(None)
+    cores = ram = 0
+    for row in connection.execute(statement.where(is_other)):
+        other = row.old_flavor or (row.arguments or {}).get("flavor") or {}
+        cores += max(other.get("vcpus", 0) - row.vcpus, 0)
+        ram += max(other.get("ram", 0) - row.ram, 0)
+    return cores, ram
 
 
 def shown(limits: Mapping[str, int], used: Mapping[str, int]) -> dict[str, dict[str, int]]:

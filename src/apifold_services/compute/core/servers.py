@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, false, or_, select, update
 
 from apifold import Database, Denied, Invalid, NotFound, matcher
-from apifold_services.compute.core import states
+from apifold_services.compute.core import records, states
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.listing import Cut, ordered
 from apifold_services.compute.core.moments import now
@@ -156,6 +157,25 @@ class Servers:
         connection.execute(select(servers.c.number).where(servers.c.id == id).with_for_update())
         return self.row(connection, id, project)
 
+    @contextmanager
+    def admitted(self, ask: Ask, id: str, action: str, *, noted: bool = False) -> Iterator[tuple[Connection, Row[Any]]]:
+        """A transaction in which nobody else changes a server, and its row, where an action is possible on it.
+
+        Args:
+            action: a key of `GUARDS`.
+            noted: whether it is told among what was asked of the server.
+
+        Raises:
+            NotFound: there is no such server.
+            Conflict: not as it is.
+        """
+        with self.database.writing() as connection:
+            row = self.locked(connection, id, ask.project)
+            states.admit(action, row, is_admin=ask.is_admin)
+            yield connection, row
+            if noted:
+                records.finish(connection, records.begin(connection, id, action, ask.caller, ask.request_id))
+
     def page(self, query: ServerQuery, cut: Cut) -> list[Server]:
         """Some servers.
 
@@ -182,20 +202,18 @@ class Servers:
             rows: Sequence[Row[Any]] = connection.execute(select(servers).where(where).order_by(servers.c.number)).all()
             return rows
 
-    def change(self, ask: Ask, id: str, guard: str, **values: Any) -> Server:
+    def change(self, ask: Ask, id: str, action: str, values: Callable[[Row[Any]], Mapping[str, Any]]) -> Server:
         """Change what is changed at once.
 
         Args:
-            guard: the action that it is.
+            values: gives values of its row, of the row as it is.
 
         Raises:
-            NotFound: there is no such server.
-            Conflict: not as it is.
+            NotFound, Conflict: as `admitted` does.
         """
-        with self.database.writing() as connection:
-            row = self.locked(connection, id, ask.project)
-            states.admit(guard, row, is_admin=ask.is_admin)
-            connection.execute(update(servers).where(servers.c.id == id).values(**values, updated=now()))
+        with self.admitted(ask, id, action) as (connection, row):
+            changed = {**values(row), "updated": now()}
+            connection.execute(update(servers).where(servers.c.id == id).values(**changed))
         return self.get(id)
 
     def set_metadata(self, ask: Ask, id: str, metadata: Mapping[str, str], *, whole: bool) -> dict[str, str]:
@@ -205,27 +223,25 @@ class Servers:
             NotFound, Conflict: as `change` does.
             Denied: that is too much.
         """
-        with self.database.writing() as connection:
-            row = self.locked(connection, id, ask.project)
-            states.admit("update_metadata", row, is_admin=ask.is_admin)
+        with self.admitted(ask, id, "update_metadata") as (connection, row):
             changed = dict(metadata) if whole else {**row.metadata, **metadata}
-            self.admit_metadata(row.project_id, changed)
+            self.admit_metadata(connection, row.project_id, changed)
             connection.execute(update(servers).where(servers.c.id == id).values(metadata=changed, updated=now()))
         return changed
 
     def delete_metadata(self, ask: Ask, id: str, key: str) -> None:
         """Remove metadata. Raises NotFound, Conflict."""
-        with self.database.writing() as connection:
-            row = self.locked(connection, id, ask.project)
+
+        def values(row: Row[Any]) -> Mapping[str, Any]:
             if key not in row.metadata:
                 raise NotFound("Metadata item was not found")
-            states.admit("delete_metadata", row, is_admin=ask.is_admin)
-            rest = {name: value for name, value in row.metadata.items() if name != key}
-            connection.execute(update(servers).where(servers.c.id == id).values(metadata=rest, updated=now()))
+            return {"metadata": {name: value for name, value in row.metadata.items() if name != key}}
 
-    def admit_metadata(self, project: str, metadata: Mapping[str, str]) -> None:
-        """Nothing, where a server may have so much metadata. Raises Denied."""
-        limit = self.quotas.limits(project)["metadata_items"]
+        self.change(ask, id, "delete_metadata", values)
+
+    def admit_metadata(self, connection: Connection, project: str, metadata: Mapping[str, str]) -> None:
+        """Nothing, where a server, or an image, may have so much metadata. Raises Denied."""
+        limit = self.quotas.limits_in(connection, project)["metadata_items"]
         if 0 <= limit < len(metadata):
             raise Denied(f"Maximum number of metadata items exceeds {limit}")
 

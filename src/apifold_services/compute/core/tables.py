@@ -134,6 +134,7 @@ volume_attachments = Table(
     Column("server_id", Id, ForeignKey("compute_servers.id", ondelete="CASCADE"), nullable=False),
     Column("volume_id", Id, nullable=False, unique=True),
     Column("device", Name, nullable=False),
+    Column("is_root", Boolean, nullable=False),
     Column("delete_on_termination", Boolean, nullable=False),
     Index("ix_compute_volume_attachments_server", "server_id"),
 )
@@ -176,10 +177,11 @@ transitions = Table(
     Column("action", String(32), nullable=False),
     Column("arguments", Json, nullable=False),
     Column("record", Key),
+    Column("state", String(16), nullable=False),
     Column("created", Moment, nullable=False),
     Index("ix_compute_transitions_server", "server_id"),
 )
-"""What is being done: written with the state that it starts from, taken away with the one that it ends in."""
+"""What is being done: written with the state that it starts from, and taken away when nothing of it is left to do."""
 
 quotas = Table(
     "compute_quotas",

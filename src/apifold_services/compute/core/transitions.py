@@ -1,8 +1,12 @@
 """Transitions: how a server gets from one state to another, as a job that outlives the process that began it.
 
-What is asked for is written down together with the state that it begins with, and done by a job of the same id; what it
-ends in is written down together with its end. So whoever dies in between leaves nothing undone: the job goes on in the
-next process, and a transition without a job gets one.
+What is asked for is written down together with the state that it begins with, and done by a job of the same id; that it
+is at its end is written down together with the state that it ends in. What is to be tidied up then is tidied up before
+it is forgotten. So whoever dies in between leaves nothing undone: the job goes on in the next process, and a transition
+without a job gets one.
+
+A server has one transition that is `going`. Who asks for another one meanwhile, where that is possible, overtakes it:
+what it ends in is no longer the server's state.
 """
 
 from __future__ import annotations
@@ -16,13 +20,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from apifold import ENDED_STATES, Caller, Database, Deployment, Fault, NotFound, RunningJob
+from apifold import ENDED_STATES, Database, Deployment, Fault, NotFound, RunningJob
 from apifold_services.compute.core import records
-from apifold_services.compute.core.changes import CHANGES, Work
+from apifold_services.compute.core.asking import Ask
+from apifold_services.compute.core.changes import CHANGES, GOING, Work
 from apifold_services.compute.core.moments import kept, now
 from apifold_services.compute.core.tables import ports, servers, transitions, volume_attachments
 
 KIND = "compute.transition"
+
+OVERTAKEN, DONE, FAILED = "overtaken", "done", "failed"
+"""What a transition can be that is no longer `going`, and not yet tidied up."""
 
 FORGOTTEN_AFTER = timedelta(seconds=10)
 """After which a transition that has no job gets one."""
@@ -41,8 +49,6 @@ class Order:
     """
 
     change: str
-    caller: Caller
-    request_id: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -52,24 +58,20 @@ class Transitions:
 
     Args:
         deployment: whose jobs they are.
-        work: gives what a transition works with, of a server's row and the arguments.
+        work: gives what a transition works with, of its own row and the server's.
     """
 
-    def __init__(self, deployment: Deployment, database: Database, work: Callable[..., Work]) -> None:
+    def __init__(self, deployment: Deployment, database: Database, work: Callable[[Row[Any], Row[Any]], Work]) -> None:
         self.deployment = deployment
         self.database = database
         self.work = work
 
-    def note(self, connection: Connection, server: str, order: Order) -> str:
+    def note(self, connection: Connection, server: str, order: Order, ask: Ask) -> str:
         """Write down what is asked for, in the transaction that admits it; the transition's id."""
         change = CHANGES[order.change]
-        record = records.begin(connection, server, change.record, order.caller, order.request_id)
-        id = str(uuid.uuid4())
-        values = {"id": id, "server_id": server, "action": order.change, "arguments": dict(order.arguments)}
-        connection.execute(insert(transitions).values(**values, record=record, created=now()))
-        meanwhile = {**order.values, "task_state": change.task, "updated": now()}
-        connection.execute(update(servers).where(servers.c.id == server).values(**meanwhile))
-        return id
+        overtake(connection, server)
+        record = records.begin(connection, server, change.record, ask.caller, ask.request_id)
+        return _note(connection, server, order, record)
 
     def begin(self, id: str) -> None:
         """Have what was written down done."""
@@ -77,19 +79,18 @@ class Transitions:
 
     def carry_out(self, job: RunningJob, id: str) -> dict[str, Any]:
         """The function of the job."""
-        with self.database.reading() as connection:
-            one = connection.execute(select(transitions).where(transitions.c.id == id)).first()
-        if one is None:  # done, but for the job's own end
-            return {}
-        try:
-            values = job.step(one.action, self._do, one)
-        except Fault as error:
-            self._fail(one, str(error))
-        except Exception as error:  # whatever it was, the server must not be busy for ever
-            log.exception("%s of server %s failed", one.action, one.server_id)
-            self._fail(one, f"Unexpected {type(error).__name__}")
-        else:
-            self._finish(one, values, "")
+        one = self._get(id)
+        if one is not None and one.state == GOING:
+            change = CHANGES[one.action]
+            try:
+                values, reason = job.step(one.action, self._do, one), ""
+            except Fault as error:
+                values, reason = {}, str(error)
+            except Exception as error:  # whatever it was, the server must not be busy for ever
+                log.exception("%s of server %s failed", one.action, one.server_id)
+                values, reason = {}, f"Unexpected {type(error).__name__}"
+            self._end(one, change.failed(reason, now()) if reason else values, reason)
+        self._tidy(id)
         return {}
 
     def resume(self, stopped: Callable[[], bool]) -> None:
@@ -97,62 +98,108 @@ class Transitions:
         oldest = kept(datetime.now(UTC) - FORGOTTEN_AFTER)
         with self.database.reading() as connection:
             forgotten = connection.execute(select(transitions).where(transitions.c.created < oldest)).all()
-        jobs = self.deployment.jobs()
         for one in forgotten:
             if stopped():
                 return
-            try:
-                if jobs.get(one.id).state in ENDED_STATES:
-                    self._fail(one, "It was given up.")
-            except NotFound:
+            if not self._has_job(one.id):
                 self.begin(one.id)
+            elif self.deployment.jobs().get(one.id).state in ENDED_STATES:
+                self._give_up(one)
+
+    def _has_job(self, id: str) -> bool:
+        try:
+            self.deployment.jobs().get(id)
+        except NotFound:
+            return False
+        return True
+
+    def _give_up(self, one: Row[Any]) -> None:
+        """End what its job did not, if it did not: it may have done so since we looked."""
+        reason = "It was given up."
+        self._end(one, CHANGES[one.action].failed(reason, now()), reason)
+        try:
+            self._tidy(one.id)
+        except Fault as fault:  # it is tried again
+            log.warning("%s of server %s can't be tidied up: %s", one.action, one.server_id, fault)
+
+    def _get(self, id: str) -> Row[Any] | None:
+        with self.database.reading() as connection:
+            found: Row[Any] | None = connection.execute(select(transitions).where(transitions.c.id == id)).first()
+            return found
+
+    def _server(self, one: Row[Any]) -> Row[Any]:
+        with self.database.reading() as connection:
+            row: Row[Any] = connection.execute(select(servers).where(servers.c.id == one.server_id)).one()
+            return row
 
     def _do(self, one: Row[Any]) -> dict[str, Any]:
-        change = CHANGES[one.action]
         with self.database.writing() as connection:
-            row = connection.execute(select(servers).where(servers.c.id == one.server_id)).one()
-            records.begin_event(connection, one.record, change.event)
-        return {} if _is_overtaken(row, one.action) else dict(change.run(self.work(row, one.arguments)))
+            records.begin_event(connection, one.record, CHANGES[one.action].event)
+        return dict(CHANGES[one.action].run(self.work(one, self._server(one))))
 
-    def _fail(self, one: Row[Any], reason: str) -> None:
-        change = CHANGES[one.action]
-        with self.database.reading() as connection:
-            row = connection.execute(select(servers).where(servers.c.id == one.server_id)).one()
-        change.undo(self.work(row, one.arguments))
-        self._finish(one, change.failed(reason, now()), reason)
-
-    def _finish(self, one: Row[Any], values: Mapping[str, Any], error: str) -> None:
+    def _end(self, one: Row[Any], values: Mapping[str, Any], reason: str) -> None:
+        """Write down what a transition ended in, with why it failed, if it did; nothing where that was done."""
+        following = ""
         with self.database.writing() as connection:
-            if not connection.execute(delete(transitions).where(transitions.c.id == one.id)).rowcount:
-                return
-            records.finish(connection, one.record, error)
             wanted = select(servers).where(servers.c.id == one.server_id).with_for_update()
             row = connection.execute(wanted).one()
-            overtaken = _is_overtaken(row, one.action)
-            if not overtaken:
-                self._put(connection, row, {"task_state": None, **values, "updated": now()})
-        if overtaken:
-            work = self.work(row, one.arguments)
-            CHANGES[one.action].undo(work)
-            if row.vm_state != "soft-delete":  # what it made after its server was deleted is nobody's
-                work.driver.destroy(work.machine())
+            state = connection.scalar(select(transitions.c.state).where(transitions.c.id == one.id))
+            if state in (GOING, OVERTAKEN):
+                records.finish(connection, one.record, reason)
+            if state == GOING:
+                ended = update(transitions).where(transitions.c.id == one.id)
+                connection.execute(ended.values(state=FAILED if reason else DONE))
+                _put(connection, row, {"task_state": None, **values, "updated": now()})
+                follower = "" if reason else CHANGES[one.action].then(one.arguments)
+                if follower:
+                    following = _note(connection, row.id, Order(follower), one.record)
+        if following:
+            self.begin(following)
 
-    @staticmethod
-    def _put(connection: Connection, row: Row[Any], values: Mapping[str, Any]) -> None:
-        """Put values into a server's row; of its details those that are said, without those that are None."""
-        id = row.id
-        if "details" in values:
-            both = {**row.details, **values["details"]}
-            values = {**values, "details": {key: value for key, value in both.items() if value is not None}}
-        connection.execute(update(servers).where(servers.c.id == id).values(**values))
-        if values.get("deleted"):
-            connection.execute(delete(ports).where(ports.c.server_id == id))
-            connection.execute(delete(volume_attachments).where(volume_attachments.c.server_id == id))
+    def _tidy(self, id: str) -> None:
+        """Do what is left of a transition that is at its end, and forget it."""
+        one = self._get(id)
+        if one is None:
+            return
+        row, change = self._server(one), CHANGES[one.action]
+        work = self.work(one, row)
+        (change.after if one.state == DONE else change.undo)(work)
+        if one.state == OVERTAKEN:
+            _leave(work)
+        with self.database.writing() as connection:
+            connection.execute(delete(transitions).where(transitions.c.id == id))
 
 
-def _is_overtaken(row: Row[Any], change: str) -> bool:
-    """Whether a server was deleted while something else was begun."""
-    if row.deleted or row.task_state == "deleting":
-        return change != "delete"
-    is_soft = row.vm_state == "soft-delete" or row.task_state == "soft-deleting"
-    return is_soft and change not in ("delete", "soft_delete", "restore")
+def overtake(connection: Connection, server: str) -> None:
+    """Have whatever is being done with a server no longer count."""
+    going = (transitions.c.server_id == server) & (transitions.c.state == GOING)
+    connection.execute(update(transitions).where(going).values(state=OVERTAKEN))
+
+
+def _note(connection: Connection, server: str, order: Order, record: int) -> str:
+    id, moment = str(uuid.uuid4()), now()
+    values = {"id": id, "server_id": server, "action": order.change, "arguments": dict(order.arguments)}
+    connection.execute(insert(transitions).values(**values, record=record, state=GOING, created=moment))
+    meanwhile = {**order.values, "task_state": CHANGES[order.change].task, "updated": moment}
+    connection.execute(update(servers).where(servers.c.id == server).values(**meanwhile))
+    return id
+
+
+def _leave(work: Work) -> None:
+    """Leave no machine that runs, or is there, against what its server has become meanwhile."""
+    if work.row.deleted or work.row.task_state == "deleting":
+        work.driver.destroy(work.machine())
+    elif work.row.vm_state == "soft-delete":
+        work.driver.stop(work.machine())
+
+
+def _put(connection: Connection, row: Row[Any], values: Mapping[str, Any]) -> None:
+    """Put values into a server's row; of its details those that are said, without those that are None."""
+    id = row.id
+    if "details" in values:
+        both = {**row.details, **values["details"]}
+        values = {**values, "details": {key: value for key, value in both.items() if value is not None}}
+    connection.execute(update(servers).where(servers.c.id == id).values(**values))
+    if values.get("deleted"):
+        connection.execute(delete(ports).where(ports.c.server_id == id))
+        connection.execute(delete(volume_attachments).where(volume_attachments.c.server_id == id))

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from apifold import Conflict, Database, Invalid, NotFound
 from apifold_services.compute.core.tables import volume_attachments
@@ -43,41 +42,53 @@ class Volumes:
             raise NotFound(f"volume_id not found: {volume}")
         return found
 
-    def attach(self, server: str, volume: str, device: str | None, *, deleted_with_it: bool = False) -> Row[Any]:
-        """Attach a volume.
+    def attach(
+        self,
+        connection: Connection,
+        server: str,
+        volume: str,
+        device: str = "",
+        *,
+        is_root: bool = False,
+        deleted_with_it: bool = False,
+    ) -> None:
+        """Attach a volume, in a transaction in which nobody else changes the server.
 
         Raises:
-            Invalid: it is attached already, or the device is.
-            Conflict: there is no device left.
+            Invalid: it is attached already.
+            Conflict: the device is taken, or there is none left.
         """
-        try:
-            with self.database.writing() as connection:
-                there = {row.device for row in self.of(connection, [server])[server]}
-                free = (f"/dev/vd{letter}" for letter in string.ascii_lowercase[1:])
-                name = device or next((one for one in free if one not in there), None)
-                if name is None:
-                    raise Conflict("No device is left for another volume.")
-                if name in there:
-                    raise Conflict(f"The supplied device path ({name}) is in use.")
-                values = {"server_id": server, "volume_id": volume, "device": name}
-                connection.execute(insert(volume_attachments).values(**values, delete_on_termination=deleted_with_it))
-        except IntegrityError:
-            raise Invalid(f"Invalid volume: volume {volume} is attached already.") from None
-        return self.get(server, volume)
+        self._take(connection, volume)
+        there = {row.device for row in self.of(connection, [server])[server]}
+        letters = string.ascii_lowercase if is_root else string.ascii_lowercase[1:]
+        name = device or next((one for letter in letters if (one := f"/dev/vd{letter}") not in there), "")
+        if not name:
+            raise Conflict("No device is left for another volume.")
+        if name in there:
+            raise Conflict(f"The supplied device path ({name}) is in use.")
+        values = {"server_id": server, "volume_id": volume, "device": name, "is_root": is_root}
+        connection.execute(insert(volume_attachments).values(**values, delete_on_termination=deleted_with_it))
 
-    def swap(self, server: str, volume: str, other: str) -> None:
-        """Have another volume in the place of one. Raises NotFound, Invalid: it is attached already."""
-        self.get(server, volume)
+    def swap(self, connection: Connection, server: str, volume: str, other: str) -> None:
+        """Have another volume in the place of one. Raises NotFound; Invalid: it is attached already."""
+        self._take(connection, other)
         there = (volume_attachments.c.server_id == server) & (volume_attachments.c.volume_id == volume)
-        try:
-            with self.database.writing() as connection:
-                connection.execute(update(volume_attachments).where(there).values(volume_id=other))
-        except IntegrityError:
-            raise Invalid(f"Invalid volume: volume {other} is attached already.") from None
+        if not connection.execute(update(volume_attachments).where(there).values(volume_id=other)).rowcount:
+            raise NotFound(f"volume_id not found: {volume}")
 
-    def detach(self, server: str, volume: str) -> None:
-        """Take a volume from a server. Raises NotFound."""
+    def detach(self, connection: Connection, server: str, volume: str) -> None:
+        """Take a volume from a server. Raises NotFound; Invalid: the server boots from it."""
         there = (volume_attachments.c.server_id == server) & (volume_attachments.c.volume_id == volume)
-        with self.database.writing() as connection:
-            if not connection.execute(delete(volume_attachments).where(there)).rowcount:
-                raise NotFound(f"volume_id not found: {volume}")
+        is_root = connection.scalar(select(volume_attachments.c.is_root).where(there))
+        if is_root is None:
+            raise NotFound(f"volume_id not found: {volume}")
+        if is_root:
+            raise Invalid("Cannot detach a root device volume")
+        connection.execute(delete(volume_attachments).where(there))
+
+    def _take(self, connection: Connection, volume: str) -> None:
+        """Nothing, where a volume is attached nowhere; so it stays until the transaction ends. Raises Invalid."""
+        self.database.lock(connection, f"volume {volume}")
+        there = select(volume_attachments.c.number).where(volume_attachments.c.volume_id == volume)
+        if connection.execute(there).first():
+            raise Invalid(f"Invalid volume: volume {volume} is attached already.")

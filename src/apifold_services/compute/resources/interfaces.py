@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from apifold import Invalid, NotFound
-from apifold_services.compute.core import states
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.core.networks import Wanted
@@ -27,16 +26,15 @@ def list_interfaces(core: ComputeCore, ask: Ask, server_id: str) -> Any:
 def attach_interface(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> Any:
     said = body.get("interfaceAttachment") or {}
     if said.get("port_id"):
-        raise Invalid(f"Port {said['port_id']} could not be found.")
+        raise NotFound(f"Port {said['port_id']} could not be found.")
     fixed = said.get("fixed_ips")
     if fixed and not said.get("net_id"):
         raise Invalid("Must input network_id when request IP address")
     usual = core.networks.usual()
     if not said.get("net_id") and not usual:
         raise Invalid("There is no network here.")
-    network = said.get("net_id") or usual[0].network
-    wanted = Wanted(network, address=fixed[0]["ip_address"] if fixed else "")
-    return {"interfaceAttachment": _shown(_attach(core, ask, server_id, wanted))}
+    wanted = Wanted(said.get("net_id") or usual[0].network, address=fixed[0]["ip_address"] if fixed else "")
+    return show_interface(core, ask, server_id, _attach(core, ask, server_id, wanted))
 
 
 def show_interface(core: ComputeCore, ask: Ask, server_id: str, port_id: str) -> Any:
@@ -47,8 +45,7 @@ def show_interface(core: ComputeCore, ask: Ask, server_id: str, port_id: str) ->
 
 
 def detach_interface(core: ComputeCore, ask: Ask, server_id: str, port_id: str) -> None:
-    states.admit("detach_interface", core.servers.get(server_id, ask.project).row, is_admin=ask.is_admin)
-    with core.database.writing() as connection:
+    with core.servers.admitted(ask, server_id, "detach_interface", noted=True) as (connection, _):
         core.networks.detach(connection, server_id, port_id)
 
 
@@ -64,10 +61,9 @@ def remove_fixed_ip(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> 
     detach_interface(core, ask, server_id, port.id)
 
 
-def _attach(core: ComputeCore, ask: Ask, server_id: str, wanted: Wanted) -> Any:
-    states.admit("attach_interface", core.servers.get(server_id, ask.project).row, is_admin=ask.is_admin)
-    with core.database.writing() as connection:
-        return core.networks.attach(connection, server_id, wanted)
+def _attach(core: ComputeCore, ask: Ask, server_id: str, wanted: Wanted) -> str:
+    with core.servers.admitted(ask, server_id, "attach_interface", noted=True) as (connection, _):
+        return core.networks.attach(connection, [server_id], wanted)[0]
 
 
 def _shown(port: Any) -> dict[str, Any]:

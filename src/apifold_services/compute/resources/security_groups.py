@@ -33,18 +33,22 @@ def list_security_groups(core: ComputeCore, ask: Ask, server_id: str) -> Any:
 
 
 def add_security_group(core: ComputeCore, ask: Ask, server_id: str, body: Mapping[str, str]) -> None:
-    there = core.servers.get(server_id, ask.project).row.security_groups
-    if body["name"] in there:
-        raise Invalid(f"Security group {body['name']} is already associated with the instance {server_id}")
-    _set(core, ask, server_id, [*there, body["name"]])
+    name = body["name"]
+
+    def values(row: Any) -> dict[str, Any]:
+        if name in row.security_groups:
+            raise Invalid(f"Security group {name} is already associated with the instance {server_id}")
+        return {"security_groups": [*row.security_groups, name]}
+
+    core.servers.change(ask, server_id, "addSecurityGroup", values)
 
 
 def remove_security_group(core: ComputeCore, ask: Ask, server_id: str, body: Mapping[str, str]) -> None:
-    there = core.servers.get(server_id, ask.project).row.security_groups
-    if body["name"] not in there:
-        raise NotFound(f"Security group {body['name']} not found for instance {server_id}.")
-    _set(core, ask, server_id, [name for name in there if name != body["name"]])
+    name = body["name"]
 
+    def values(row: Any) -> dict[str, Any]:
+        if name not in row.security_groups:
+            raise NotFound(f"Security group {name} not found for instance {server_id}.")
+        return {"security_groups": [one for one in row.security_groups if one != name]}
 
-def _set(core: ComputeCore, ask: Ask, server_id: str, names: list[str]) -> None:
-    core.servers.change(ask, server_id, "addSecurityGroup", security_groups=names)
+    core.servers.change(ask, server_id, "addSecurityGroup", values)

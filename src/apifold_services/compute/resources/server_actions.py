@@ -107,7 +107,7 @@ def offload_server(core: ComputeCore, ask: Ask, server_id: str) -> None:
 
 
 def unshelve_server(core: ComputeCore, ask: Ask, server_id: str) -> None:
-    core.life.order(ask, server_id, "unshelve")
+    core.life.unshelve(ask, server_id)
 
 
 def change_password(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> None:
@@ -115,7 +115,7 @@ def change_password(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> 
 
 
 def restore_server(core: ComputeCore, ask: Ask, server_id: str) -> None:
-    core.life.order(ask, server_id, "restore")
+    core.life.restore(ask, server_id)
 
 
 def force_delete_server(core: ComputeCore, ask: Ask, server_id: str) -> None:

@@ -18,5 +18,4 @@ def show_password(core: ComputeCore, ask: Ask, server_id: str) -> Any:
 
 
 def clear_password(core: ComputeCore, ask: Ask, server_id: str) -> None:
-    details = {**core.servers.get(server_id, ask.project).row.details, "password": ""}
-    core.servers.change(ask, server_id, "update", details=details)
+    core.servers.change(ask, server_id, "update", lambda row: {"details": {**row.details, "password": ""}})

@@ -79,7 +79,7 @@ def create_server(core: ComputeCore, ask: Ask, allowed: Allowed, address: str, b
 
 
 def update_server(core: ComputeCore, ask: Ask, views: ServerView, address: str, server_id: str, body: Body) -> Any:
-    changed = core.servers.change(ask, server_id, "update", **own_values(body["server"]))
+    changed = core.servers.change(ask, server_id, "update", lambda _: own_values(body["server"]))
     return {"server": views.plain(changed, address)}
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+from sqlalchemy import Connection
 
 from apifold import Version
 from apifold_services.compute.core import states
@@ -24,9 +27,10 @@ def list_volume_attachments(core: ComputeCore, ask: Ask, server_id: str, limit: 
 
 
 def attach_volume(core: ComputeCore, ask: Ask, version: Version | None, server_id: str, body: Body) -> Any:
-    _admit(core, ask, version, server_id, "attach_volume")
     said = body["volumeAttachment"]
-    return {"volumeAttachment": _shown(core.volumes.attach(server_id, said["volumeId"], said.get("device")))}
+    with _admitted(core, ask, version, server_id, "attach_volume") as connection:
+        core.volumes.attach(connection, server_id, said["volumeId"], said.get("device") or "")
+    return show_volume_attachment(core, ask, server_id, said["volumeId"])
 
 
 def show_volume_attachment(core: ComputeCore, ask: Ask, server_id: str, volume_id: str) -> Any:
@@ -37,21 +41,23 @@ def show_volume_attachment(core: ComputeCore, ask: Ask, server_id: str, volume_i
 def swap_volume(
     core: ComputeCore, ask: Ask, version: Version | None, server_id: str, volume_id: str, body: Body
 ) -> None:
-    _admit(core, ask, version, server_id, "attach_volume")
-    core.volumes.swap(server_id, volume_id, body["volumeAttachment"]["volumeId"])
+    with _admitted(core, ask, version, server_id, "swap_volume") as connection:
+        core.volumes.swap(connection, server_id, volume_id, body["volumeAttachment"]["volumeId"])
 
 
 def detach_volume(core: ComputeCore, ask: Ask, version: Version | None, server_id: str, volume_id: str) -> None:
-    _admit(core, ask, version, server_id, "detach_volume")
-    core.volumes.detach(server_id, volume_id)
+    with _admitted(core, ask, version, server_id, "detach_volume") as connection:
+        core.volumes.detach(connection, server_id, volume_id)
 
 
-def _admit(core: ComputeCore, ask: Ask, version: Version | None, id: str, action: str) -> None:
-    """Nothing, where it is possible; on servers that were put away from 2.20 on. Raises NotFound, Conflict."""
-    row = core.servers.get(id, ask.project).row
-    if row.vm_state in SHELVED and (version is None or version < "2.20"):
-        states.refuse(action, row)
-    states.admit(action, row, is_admin=ask.is_admin)
+@contextmanager
+def _admitted(core: ComputeCore, ask: Ask, version: Version | None, id: str, action: str) -> Iterator[Connection]:
+    """A transaction, where an action is possible; on servers that were put away from 2.20 on. Raises NotFound,
+    Conflict."""
+    with core.servers.admitted(ask, id, action, noted=True) as (connection, row):
+        if row.vm_state in SHELVED and (version is None or version < "2.20"):
+            states.refuse(action, row)
+        yield connection
 
 
 def _shown(row: Any) -> dict[str, Any]:
