@@ -44,9 +44,15 @@ def page(name: str, items: Sequence[Mapping[str, Any]], request: Request, cut: C
     return {name: items, f"{name}_links": [{"rel": "next", "href": address}]}
 
 
+YES = frozenset(("true", "1", "on", "yes", "y", "t"))
+NO = frozenset(("false", "0", "off", "no", "n", "f"))
+YES_OR_NO = YES | NO
+"""The ways to say either that the API knows."""
+
+
 def is_true(said: Any) -> bool:
-    """Whether a client says yes, in any of the ways that the API knows."""
-    return str(said).lower() in ("true", "1", "on", "yes", "y", "t")
+    """Whether a client says yes."""
+    return str(said).lower() in YES
 
 
 def last_segment(reference: Any) -> str:
@@ -86,7 +92,7 @@ class ServerView:
         row = server.row
         return {
             **self.plain(server, address),
-            "addresses": self.core.networks.addresses(server.ports),
+            "addresses": self._addresses(server),
             "key_name": row.key_name,
             "config_drive": "True" if row.config_drive else "",
             "security_groups": [{"name": name} for name in row.security_groups],
@@ -107,7 +113,7 @@ class ServerView:
         row, status = server.row, server.status
         there = {
             name: [{key: one[key] for key in ("version", "addr")} for one in found]
-            for name, found in self.core.networks.addresses(server.ports).items()
+            for name, found in self._addresses(server).items()
         }
         found = {
             "id": row.id,
@@ -136,11 +142,15 @@ class ServerView:
             found["fault"] = {**row.fault, "created": zulu(row.fault["created"])}
         return found
 
+    def _addresses(self, server: Server) -> dict[str, list[dict[str, Any]]]:
+        """Those that it can be reached at: none before it was built."""
+        return {} if server.row.vm_state == "building" else self.core.networks.addresses(server.ports)
+
 
 def _inner(server: Server) -> dict[str, Any]:
     """What only administrators see."""
     row = server.row
-    root = server.volumes[0].device if not row.image_id and server.volumes else "/dev/vda"
+    root = next((volume.device for volume in server.volumes if volume.is_root), "/dev/vda")
     return {
         "OS-EXT-SRV-ATTR:host": row.host,
         "OS-EXT-SRV-ATTR:hypervisor_hostname": row.host,
@@ -156,9 +166,9 @@ def _inner(server: Server) -> dict[str, Any]:
 
 
 def _host_status(service: Any) -> str:
-    if service.disabled:
-        return "MAINTENANCE"
-    return "UP" if is_up(service) else "DOWN" if service.forced_down else "UNKNOWN"
+    if service.forced_down:
+        return "DOWN"
+    return "MAINTENANCE" if service.disabled else "UP" if is_up(service) else "UNKNOWN"
 
 
 def instance_name(number: int) -> str:

@@ -23,7 +23,7 @@ from apifold import SettingsError, ToBeDone
 from apifold_services.compute.core import states
 from apifold_services.compute.core.drivers.driver import DriverFailed, Machine
 from apifold_services.compute.core.drivers.qemu import CONSOLE_KEPT, CONSOLE_SHOWN, Qemu
-from apifold_services.compute.core.images import Image
+from apifold_services.compute.core.image_folder import Image
 from tests.servers import until
 from tests.services.compute.conftest import Cloud, opened
 
@@ -287,7 +287,7 @@ import json
 from pathlib import Path
 from apifold_services.compute.core.drivers.driver import Machine
 from apifold_services.compute.core.drivers.qemu import Qemu
-from apifold_services.compute.core.images import Image
+from apifold_services.compute.core.image_folder import Image
 directory, options, id, boot = json.loads({given!r})
 image = Image("1", "small", "active", "", "", boot=boot)
 machine = Machine(id, "m", "here", {{"ram": 96, "disk": 1, "vcpus": 1}}, image)

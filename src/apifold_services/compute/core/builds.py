@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import secrets
 import string
@@ -16,6 +14,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from apifold import Conflict, Database, Denied, Invalid, NotFound
 from apifold_services.compute.core.asking import Ask
+from apifold_services.compute.core.files import Files, admit_files, decoded
 from apifold_services.compute.core.flavors import Flavors
 from apifold_services.compute.core.groups import Groups
 from apifold_services.compute.core.hosts import DEFAULT_ZONE, Hosts
@@ -29,6 +28,9 @@ from apifold_services.compute.core.servers import Servers
 from apifold_services.compute.core.states import NO_STATE
 from apifold_services.compute.core.tables import servers
 from apifold_services.compute.core.transitions import Order, Transitions
+
+MOST_AT_ONCE = 1000
+"""How many servers one request makes, whatever the quotas say."""
 
 _LETTERS = string.ascii_letters + string.digits
 _NO_HOSTNAME = re.compile(r"[^a-z0-9-]+")
@@ -56,7 +58,6 @@ class Wish:
         least, most: how many servers.
         networks: ports; None for the usual ones.
         host: that somebody insists on.
-        files: by path, base64.
         user_data: base64.
     """
 
@@ -73,7 +74,7 @@ class Wish:
     least: int = 1
     most: int = 1
     devices: Sequence[BlockDevice] = ()
-    files: Sequence[tuple[str, str]] = ()
+    files: Files = ()
     user_data: str = ""
     description: str | None = None
     disk_config: str = "MANUAL"
@@ -140,7 +141,7 @@ class Builds:
             raise Invalid("Invalid imageRef provided.")
         kept = flavor_of(flavor)
         image = self.images.chosen(wish.image, ask.project, kept).id if wish.image else ""
-        _decoded(wish.user_data, "user_data")
+        decoded(wish.user_data, "user_data")
         if wish.zone and wish.zone not in {*self.hosts.zones().values(), DEFAULT_ZONE}:
             raise Invalid("The requested availability zone is not available")
         moment = now()
@@ -197,24 +198,18 @@ class Builds:
     def _admit_single(self, project: str, wish: Wish) -> None:
         """Nothing, where one of them has no more than it may. Raises Denied, Invalid."""
         with self.database.reading() as connection:
-            self.servers.admit_metadata(connection, project, wish.metadata)
-            limits = self.quotas.limits_in(connection, project)
-        sizes = [(len(path.encode()), len(_decoded(content, "contents"))) for path, content in wish.files]
-        found = {
-            "injected_files": len(sizes),
-            "injected_file_path_bytes": max((path for path, _ in sizes), default=0),
-            "injected_file_content_bytes": max((content for _, content in sizes), default=0),
-        }
-        for name, count in found.items():
-            if 0 <= limits[name] < count:
-                raise Denied(f"Quota exceeded for {name}: {count} of {limits[name]}")
+            self.quotas.admit_metadata(connection, project, wish.metadata)
+            admit_files(self.quotas, connection, project, wish.files)
 
     def _admit(self, connection: Connection, ask: Ask, wish: Wish, flavor: Mapping[str, Any]) -> int:
         """How many of them there may be, at least as many as are wanted at least. Raises Denied."""
         project, user = ask.caller.project, ask.caller.user
         self.database.lock(connection, f"quota {project}")
         each = _sum(flavor, 1)
-        count = max(self.quotas.room(connection, project, user, each, wish.most), wish.least)
+        if wish.least > MOST_AT_ONCE:
+            raise Denied(f"Quota exceeded for instances: Requested {wish.least}, but at most {MOST_AT_ONCE} at once")
+        most = min(wish.most, MOST_AT_ONCE)
+        count = max(self.quotas.room(connection, project, user, each, most), wish.least)
         self.quotas.admit(connection, project, user, _sum(flavor, count))
         if wish.group:
             limit = self.quotas.limits_in(connection, project, user)["server_group_members"]
@@ -243,14 +238,6 @@ def password() -> str:
 
 def _sum(flavor: Mapping[str, Any], count: int) -> dict[str, int]:
     return {"instances": count, "cores": flavor["vcpus"] * count, "ram": flavor["ram"] * count}
-
-
-def _decoded(said: str, name: str) -> bytes:
-    """What is said as base64. Raises Invalid: it is none."""
-    try:
-        return base64.b64decode("".join(said.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise Invalid(f"Invalid input for field/attribute {name}: it is not base64.") from None
 
 
 def _hostname(name: str, id: str) -> str:

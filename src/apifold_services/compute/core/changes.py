@@ -198,7 +198,7 @@ def _resize(work: Work) -> Values:
     hosts = work.scheduler.hosts.capacities
     without = row.host if cold or len(hosts) > 1 else ""
     host = work.scheduler.choose(work.wish(flavor=flavor, host=work.arguments.get("host") or "", without=without))
-    move = work.moves.begin(row, "migration" if cold else "resize", host, flavor["id"])
+    move = work.moves.begin(row, "migration" if cold else "resize", host, flavor)
     work.set("resize_migrating")
     work.driver.resize(work.machine(host=host, flavor=flavor))
     work.moves.set(move, "finished")
@@ -225,7 +225,7 @@ def _revert(work: Work) -> Values:
 def _live_migrate(work: Work) -> Values:
     row = work.row
     host = work.scheduler.choose(work.wish(host=work.arguments.get("host") or "", without=row.host))
-    move = work.moves.begin(row, "live-migration", host, row.flavor["id"])
+    move = work.moves.begin(row, "live-migration", host, row.flavor)
     work.moves.set(move, "running")
     work.driver.resize(work.machine(host=host))
     work.moves.set(move, "completed")
@@ -235,7 +235,7 @@ def _live_migrate(work: Work) -> Values:
 def _evacuate(work: Work) -> Values:
     row = work.row
     host = work.scheduler.choose(work.wish(host=work.arguments.get("host") or "", without=row.host))
-    move = work.moves.begin(row, "evacuation", host, row.flavor["id"])
+    move = work.moves.begin(row, "evacuation", host, row.flavor)
     runs = _anew(work, work.machine(host=host))
     work.moves.set(move, "done")
     return {"host": host, **runs, "fault": None}

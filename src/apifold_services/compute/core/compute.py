@@ -17,6 +17,7 @@ from apifold_services.compute.core.drivers.driver import Driver, Machine
 from apifold_services.compute.core.flavors import Flavors
 from apifold_services.compute.core.groups import Groups
 from apifold_services.compute.core.hosts import Hosts
+from apifold_services.compute.core.image_folder import ImageFolder
 from apifold_services.compute.core.images import Images
 from apifold_services.compute.core.keypairs import Keypairs
 from apifold_services.compute.core.life import Life
@@ -84,7 +85,8 @@ class ComputeCore:
     def images(self) -> Images:
         """What servers are made of."""
         folder = Path(self.options.images) if self.options.images else HERE / "data" / "images"
-        return Images(self.database, folder, self.deployment.directory() / "compute" / "snapshots")
+        snapshots = self.deployment.directory() / "compute" / "snapshots"
+        return Images(self.database, ImageFolder(folder), snapshots, self.quotas)
 
     @cached_property
     def networks(self) -> Networks:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from apifold import Conflict, Database, Invalid, NotFound
@@ -40,6 +40,7 @@ class FlavorQuery:
     Attributes:
         project: those that are public, or that this project may use; "" for all.
         is_public: those that are, or are not; None for both.
+        also: a project whose own are among them even where only public ones are wanted.
         min_ram, min_disk: those with so much, in MiB and GiB.
     """
 
@@ -47,6 +48,7 @@ class FlavorQuery:
     is_public: bool | None = None
     min_ram: int = 0
     min_disk: int = 0
+    also: str = ""
 
 
 class Flavors:
@@ -119,14 +121,14 @@ class Flavors:
     def set_extra_specs(self, id: str, specs: Mapping[str, Any]) -> None:
         """Add extra specifications, or change them. Raises NotFound."""
         with self.database.writing() as connection:
-            there = self._extra_specs(connection, id)
+            there = _extra_specs(connection, id)
             changed = {**there, **{name: str(value) for name, value in specs.items()}}
             connection.execute(update(flavors).where(flavors.c.id == id).values(extra_specs=changed))
 
     def delete_extra_spec(self, id: str, name: str) -> None:
         """Remove an extra specification. Raises NotFound."""
         with self.database.writing() as connection:
-            there = self._extra_specs(connection, id)
+            there = _extra_specs(connection, id)
             if name not in there:
                 raise NotFound(f"Flavor {id} has no extra specs with key {name}.")
             rest = {key: value for key, value in there.items() if key != name}
@@ -163,20 +165,26 @@ class Flavors:
             if not gone.rowcount:
                 raise NotFound(f"Flavor access not found for {id} / {project} combination.")
 
-    @staticmethod
-    def _extra_specs(connection: Any, id: str) -> dict[str, str]:
-        row: Row[Any] | None = connection.execute(select(flavors.c.extra_specs).where(flavors.c.id == id)).first()
-        if row is None:
-            raise NotFound(f"Flavor {id} could not be found.")
-        specs: dict[str, str] = row.extra_specs
-        return specs
+
+def _extra_specs(connection: Connection, id: str) -> dict[str, str]:
+    """A flavor's, which nobody else changes before the transaction ends. Raises NotFound."""
+    wanted = select(flavors.c.extra_specs).where(flavors.c.id == id).with_for_update()
+    row: Row[Any] | None = connection.execute(wanted).first()
+    if row is None:
+        raise NotFound(f"Flavor {id} could not be found.")
+    specs: dict[str, str] = row.extra_specs
+    return specs
+
+
+def _may_use(project: str) -> ColumnElement[bool]:
+    return exists().where(flavor_access.c.flavor_id == flavors.c.id, flavor_access.c.project_id == project)
 
 
 def _visible(query: FlavorQuery) -> ColumnElement[bool]:
-    may = exists().where(flavor_access.c.flavor_id == flavors.c.id, flavor_access.c.project_id == query.project)
     found = [flavors.c.ram >= query.min_ram, flavors.c.disk >= query.min_disk]
     if query.project:
-        found.append(or_(flavors.c.is_public, may))
+        found.append(or_(flavors.c.is_public, _may_use(query.project)))
     if query.is_public is not None:
-        found.append(flavors.c.is_public == query.is_public)
+        wanted = flavors.c.is_public == query.is_public
+        found.append(or_(wanted, _may_use(query.also)) if query.is_public and query.also else wanted)
     return and_(*found)

@@ -1,72 +1,38 @@
-"""Images: what servers are made of, in a folder; and what was made of servers."""
+"""Images: what servers are made of; and what was made of servers."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from apifold import Database, Denied, DescriptionErrors, Invalid, NotFound, read_file
-from apifold_services.compute.core.moments import kept, now
+from apifold import Database, Denied, Invalid, NotFound
+from apifold_services.compute.core.image_folder import Image, ImageFolder
+from apifold_services.compute.core.moments import now
+from apifold_services.compute.core.quotas import Quotas
 from apifold_services.compute.core.tables import images
 
-DISKS = {".qcow2": "qcow2", ".img": "raw", ".raw": "raw"}
-"""Disk formats by the ending of a file's name."""
-
-_NAMESPACE = uuid.UUID("0c9f1f4e-3c28-4b4f-8a9f-3f0d9c6b8f55")
-_KNOWN = frozenset(("id", "name", "min_disk", "min_ram", "properties", "kernel", "initrd", "append"))
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """What a server can be made of.
-
-    Attributes:
-        size: of its disk, in bytes.
-        min_disk, min_ram: what a flavor must have, in GiB and MiB.
-        file: its disk, where it has one.
-        boot: kernel, initrd and their command line, for one that is booted without a disk's own loader.
-        server: of which it was made, with the image that this one was made of as `base`.
-    """
-
-    id: str
-    name: str
-    status: str
-    created: str
-    updated: str
-    size: int = 0
-    min_disk: int = 0
-    min_ram: int = 0
-    format: str = "raw"
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    file: Path | None = None
-    boot: Mapping[str, str] = field(default_factory=dict)
-    project: str = ""
-    server: str = ""
-    base: str = ""
+Metadata = Mapping[str, str]
 
 
 class Images:
     """The images of a deployment.
 
-    Each disk in the folder (`NAME.qcow2`, `NAME.img`, `NAME.raw`) is an image; `NAME.yaml` beside it, or alone, says
-    more: `{id, name, min_disk, min_ram, properties, kernel, initrd, append}`.
-
     Args:
         database: with the service's tables.
-        folder: theirs.
+        folder: those that the deployment has.
         snapshots: where disks lie that were made of servers.
+        quotas: how much of what they may have.
     """
 
-    def __init__(self, database: Database, folder: Path, snapshots: Path) -> None:
+    def __init__(self, database: Database, folder: ImageFolder, snapshots: Path, quotas: Quotas) -> None:
         self.database = database
         self.folder = folder
         self.snapshots = snapshots
+        self.quotas = quotas
 
     def page(self, project: str = "") -> list[Image]:
         """Those of the folder, by name, then those that were made of a project's servers; of all, where none is
@@ -74,7 +40,7 @@ class Images:
         statement = select(images).order_by(images.c.number)
         if project:
             statement = statement.where(images.c.project_id == project)
-        given = self._given()
+        given = self.folder.images()
         boots = {image.id: image.boot for image in given}
         with self.database.reading() as connection:
             made = [self._made(row, boots.get(row.base_id, {})) for row in connection.execute(statement)]
@@ -140,14 +106,25 @@ class Images:
         if gone:
             self.disk_of(id).unlink(missing_ok=True)
 
-    def set_metadata(self, id: str, project: str, metadata: Mapping[str, str]) -> Image:
-        """Have other metadata on an image that was made of a server. Raises NotFound; Denied: it is the
-        deployment's."""
+    def change_metadata(self, id: str, project: str, change: Callable[[Metadata], Metadata]) -> Image:
+        """Have other metadata on an image that was made of a server.
+
+        Args:
+            change: gives them, of those that are there.
+
+        Raises:
+            NotFound: there is no such image.
+            Denied: it is the deployment's, or that is too much.
+        """
         if not self.get(id, project).server:
             raise Denied(f"You are not allowed to change image {id}: it lies in the deployment's folder.")
         with self.database.writing() as connection:
-            values = {"metadata": dict(metadata), "updated": now()}
-            connection.execute(update(images).where(images.c.id == id).values(**values))
+            row = connection.execute(select(images).where(images.c.id == id).with_for_update()).first()
+            if row is not None:
+                changed = dict(change(row.metadata))
+                self.quotas.admit_metadata(connection, row.project_id, changed)
+                values = {"metadata": changed, "updated": now()}
+                connection.execute(update(images).where(images.c.id == id).values(**values))
         return self.get(id, project)
 
     def backups(self, server: str, kind: str) -> list[str]:
@@ -180,42 +157,12 @@ class Images:
             base=row.base_id,
         )
 
-    def _given(self) -> list[Image]:
-        if not self.folder.is_dir():
-            return []
-        files: dict[str, dict[str, Path]] = {}
-        for path in sorted(self.folder.iterdir()):
-            if path.suffix in DISKS or path.suffix == ".yaml":
-                files.setdefault(path.stem, {})["said" if path.suffix == ".yaml" else "disk"] = path
-        return [_image(stem, there) for stem, there in files.items()]
 
-
-def _image(stem: str, there: Mapping[str, Path]) -> Image:
-    """The image of a disk, of what is said about it, or of both. Raises Invalid: what is said can't be read."""
-    file: Path | None = there.get("disk")
-    said: Any = {}
-    if "said" in there:
-        try:
-            said = read_file(there["said"]) or {}
-        except DescriptionErrors as error:
-            raise Invalid(str(error)) from None
-        if not isinstance(said, dict) or not said.keys() <= _KNOWN:
-            raise Invalid(f"{there['said']}: an image says only {', '.join(sorted(_KNOWN))}")
-    changed = max(path.stat().st_mtime for path in there.values())
-    moment = kept(datetime.fromtimestamp(changed, UTC))
-    home = next(iter(there.values())).parent
-    boot = {key: str(home / said[key]) for key in ("kernel", "initrd") if key in said}
-    return Image(
-        id=str(said.get("id") or uuid.uuid5(_NAMESPACE, stem)),
-        name=str(said.get("name", stem)),
-        status="active",
-        created=moment,
-        updated=moment,
-        size=file.stat().st_size if file else 0,
-        min_disk=int(said.get("min_disk", 0)),
-        min_ram=int(said.get("min_ram", 0)),
-        format=DISKS[file.suffix] if file else "raw",
-        metadata={str(key): str(value) for key, value in (said.get("properties") or {}).items()},
-        file=file,
-        boot={**boot, "append": str(said.get("append", ""))} if boot else {},
-    )
+def behind(found: Sequence[Image], marker: str) -> Sequence[Image]:
+    """Those that come after the one of an id; all of them where none is said. Raises Invalid: it is none of these."""
+    if not marker:
+        return found
+    at = next((at for at, one in enumerate(found) if one.id == marker), None)
+    if at is None:
+        raise Invalid(f"marker [{marker}] not found")
+    return found[at + 1 :]

@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, update
 
 from apifold import Caller, Conflict, Database, Denied, Fault, Invalid, NotFound
+from apifold_services.compute.core import states
 from apifold_services.compute.core.asking import Ask
+from apifold_services.compute.core.files import Files, admit_files
 from apifold_services.compute.core.flavors import Flavors
 from apifold_services.compute.core.hosts import COMPUTE, Hosts, is_up
 from apifold_services.compute.core.images import Images
@@ -89,30 +91,38 @@ class Life:
     def reboot(self, ask: Ask, id: str, *, hard: bool) -> None:
         """Start a server anew. Raises as `order`."""
 
-        def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
-            if row.task_state is not None and not (hard and row.task_state.startswith("reboot")):
+        def prepare(_: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            if row.task_state is not None and row.task_state not in states.HARD_REBOOT_OVER:
                 raise Conflict(f"Cannot 'reboot' instance {id} while it is in task_state {row.task_state}")
             return {"hard": hard}
 
         action = "reboot_hard" if hard else "reboot"
         self.order(ask, id, action, prepare=prepare)
 
-    def rebuild(self, ask: Ask, id: str, image_id: str, **values: Any) -> None:
-        """Make a server anew of an image. Raises as `order`; Invalid: the image can't be used."""
+    def rebuild(self, ask: Ask, id: str, image_id: str, files: Files = (), **values: Any) -> None:
+        """Make a server anew of an image, with other values of its row. Raises as `order`; Invalid: the image, or a
+        file, can't be used; Denied: that would be too much."""
         server = self.servers.get(id, ask.project).row
         if not server.image_id:
             raise Invalid("Unable to rebuild with a different image for a volume-backed server.")
         image = self.images.chosen(image_id, ask.project, server.flavor)
 
         def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            admit_files(self.quotas, connection, row.project_id, files)
             if "metadata" in values:
-                self.servers.admit_metadata(connection, row.project_id, values["metadata"])
+                self.quotas.admit_metadata(connection, row.project_id, values["metadata"])
             return {}
 
         self.order(ask, id, "rebuild", prepare=prepare, values={**values, "image_id": image.id, "progress": 0})
 
-    def resize(self, ask: Ask, id: str, flavor_id: str) -> None:
-        """Have a server in another size. Raises as `order`; Invalid: not in that; Denied: that would be too much."""
+    def resize(self, ask: Ask, id: str, flavor_id: str, **values: Any) -> None:
+        """Have a server in another size, with other values of its row.
+
+        Raises:
+            NotFound, Conflict: as `order` does.
+            Invalid: not in that size.
+            Denied: that would be too much.
+        """
         row = self.servers.get(id, ask.project).row
         try:
             flavor = flavor_of(self.flavors.get(flavor_id, ask.project))
@@ -128,18 +138,20 @@ class Life:
             self.quotas.admit(connection, row.project_id, row.user_id, more)
             return {"flavor": flavor}
 
-        self.order(ask, id, "resize", prepare=prepare, values={"progress": 0})
+        self.order(ask, id, "resize", prepare=prepare, values={**values, "progress": 0})
 
     def move(self, ask: Ask, id: str, action: str, host: str | None) -> None:
         """Have a server on another host: `migrate`, `live-migration` or `evacuate`.
 
         Raises:
+            NotFound: there is no such server, or host to flee to.
             Invalid: not there.
             Conflict: as it is, the server can't go; or the host that it should flee is up.
         """
         row = self.servers.get(id, ask.project).row
         if host and host not in self.hosts.capacities:
-            raise Invalid(f"Compute host {host} could not be found.")
+            missing = f"Compute host {host} could not be found."
+            raise NotFound(missing) if action == "evacuate" else Invalid(missing)
         if host and host == row.host:
             raise Invalid(f"The target host {host} is the one that the server is on.")
         if action == "evacuate" and any(is_up(one) for one in self.hosts.services(row.host or "", COMPUTE)):
@@ -161,16 +173,34 @@ class Life:
         """Make an image of a server; its id. Raises as `order`."""
 
         def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
-            self.servers.admit_metadata(connection, row.project_id, metadata)
+            self.quotas.admit_metadata(connection, row.project_id, metadata)
             return {"image": self.images.begin(connection, row, name, metadata)}
 
         return str(self.order(ask, id, "createImage", "snapshot", prepare=prepare)["image"])
 
+    def rescue(self, ask: Ask, id: str, image_id: str | None) -> None:
+        """Run a server from another image. Raises as `order`; Invalid: there is no such image, or it has no disk."""
+        if image_id:
+            try:
+                self.images.get(image_id, ask.project)
+            except NotFound as fault:
+                raise Invalid(str(fault)) from None
+
+        def prepare(_: Connection, row: Row[Any]) -> Mapping[str, Any]:
+            if not row.image_id:
+                raise Invalid("Cannot rescue a volume-backed instance")
+            return {"image": image_id}
+
+        self.order(ask, id, "rescue", prepare=prepare)
+
     def back_up(self, ask: Ask, id: str, name: str, kind: str, rotation: int, metadata: Mapping[str, str]) -> str:
-        """Make an image of a server, and remove older ones of its kind; its id. Raises as `order`."""
+        """Make an image of a server, and remove older ones of its kind; its id. Raises as `order`; Invalid: it has no
+        disk."""
 
         def prepare(connection: Connection, row: Row[Any]) -> Mapping[str, Any]:
-            self.servers.admit_metadata(connection, row.project_id, metadata)
+            if not row.image_id:
+                raise Invalid("Backup is not supported for volume-backed instances.")
+            self.quotas.admit_metadata(connection, row.project_id, metadata)
             said = {**metadata, "backup_type": kind, "image_type": "backup"}
             image = self.images.begin(connection, row, name, said)
             return {"image": image, "type": kind, "rotation": rotation}
@@ -255,5 +285,5 @@ class Life:
 
 def flavor_of(row: Any) -> dict[str, Any]:
     """What a server keeps of its flavor."""
-    kept_of = ("id", "name", "ram", "vcpus", "disk", "swap", "ephemeral", "rxtx_factor", "extra_specs")
+    kept_of = ("number", "id", "name", "ram", "vcpus", "disk", "swap", "ephemeral", "rxtx_factor", "extra_specs")
     return {name: getattr(row, name) for name in kept_of}

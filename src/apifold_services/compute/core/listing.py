@@ -18,19 +18,19 @@ class Cut:
     """Which part of a list.
 
     Attributes:
-        limit: how many; 0, or too many, is as many as there may be.
+        limit: how many; as many as there may be where nothing is said.
         marker: id of the one before the first of them; "" for the beginning.
         sort: names, each with whether the greatest comes first.
     """
 
-    limit: int = 0
+    limit: int | None = None
     marker: str = ""
     sort: tuple[tuple[str, bool], ...] = ()
 
     @property
     def size(self) -> int:
         """How many at the most."""
-        return min(self.limit or MAX_LIMIT, MAX_LIMIT)
+        return MAX_LIMIT if self.limit is None else min(self.limit, MAX_LIMIT)
 
 
 def cut_of(
@@ -50,12 +50,12 @@ def cut_of(
         Invalid: there are more directions than names.
     """
     if not keys and not directions:
-        return Cut(limit or 0, marker or "", usual)
+        return Cut(limit, marker or "", usual)
     if len(directions or ()) > len(keys or ()) and keys:
         raise Invalid("Sort direction size exceeds sort key size")
     ways = [direction == "desc" for direction in directions or ()] or [usual[0][1]]
     names = tuple(keys or [name for name, _ in usual][:1])
-    return Cut(limit or 0, marker or "", tuple((name, ways[min(at, len(ways) - 1)]) for at, name in enumerate(names)))
+    return Cut(limit, marker or "", tuple((name, ways[min(at, len(ways) - 1)]) for at, name in enumerate(names)))
 
 
 def ordered(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -14,6 +14,9 @@ from apifold_services.compute.core.tables import migrations
 
 UNFINISHED = ("accepted", "queued", "preparing", "running", "migrating", "post-migrating", "finished")
 """A resize that is `finished` waits for somebody to confirm it."""
+
+GOING = ("migrating", "running")
+"""What is being done right now."""
 
 
 class Moves:
@@ -43,13 +46,14 @@ class Moves:
             raise NotFound(f"In-progress live migration {id} is not found for server {server}.")
         return found
 
-    def begin(self, server: Any, kind: str, target: str, flavor: str) -> int:
+    def begin(self, server: Any, kind: str, target: str, flavor: Mapping[str, Any]) -> int:
         """Note that a server goes somewhere; the same move where it was noted before."""
-        there = self.page(server_id=server.id, type=kind, status="migrating")
-        if there:
-            return int(there[0].id)
-        values = {"server_id": server.id, "type": kind, "status": "migrating", "source": server.host, "target": target}
-        values |= {"old_flavor": server.flavor["id"], "new_flavor": flavor, "created": now()}
+        there = next((row for row in self.page(server_id=server.id, type=kind) if row.status in GOING), None)
+        if there is not None:
+            return int(there.id)
+        values = {"server_id": server.id, "type": kind, "status": "migrating", "source": server.host or ""}
+        values |= {"target": target, "old_flavor": server.flavor["number"], "new_flavor": flavor["number"]}
+        values["created"] = now()
         with self.database.writing() as connection:
             return int(connection.execute(insert(migrations).values(**values).returning(migrations.c.id)).scalar_one())
 
@@ -61,18 +65,17 @@ class Moves:
 
     def finish(self, server: str, status: str) -> None:
         """Note what became of a server's move that waited for somebody."""
-        with self.database.writing() as connection:
-            waiting = (migrations.c.server_id == server) & (migrations.c.status == "finished")
-            connection.execute(update(migrations).where(waiting).values(status=status, updated=now()))
+        self._change(server, ("finished",), status)
 
     def fail(self, server: str) -> None:
         """Note that what was going on failed."""
-        with self.database.writing() as connection:
-            going = (migrations.c.server_id == server) & migrations.c.status.in_(("migrating", "running"))
-            connection.execute(update(migrations).where(going).values(status="error", updated=now()))
+        self._change(server, GOING, "error")
 
     def end(self, server: str) -> None:
         """Note that a server is gone, wherever it was going."""
+        self._change(server, UNFINISHED, "error")
+
+    def _change(self, server: str, statuses: Sequence[str], status: str) -> None:
+        there = (migrations.c.server_id == server) & migrations.c.status.in_(statuses)
         with self.database.writing() as connection:
-            open_ = (migrations.c.server_id == server) & migrations.c.status.in_(UNFINISHED)
-            connection.execute(update(migrations).where(open_).values(status="error", updated=now()))
+            connection.execute(update(migrations).where(there).values(status=status, updated=now()))

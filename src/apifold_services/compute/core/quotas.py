@@ -133,6 +133,12 @@ class Quotas:
                 text = f"Quota exceeded for {names}: Requested {requested}, but already used {in_use} of {most} {names}"
                 raise Denied(text)
 
+    def admit_metadata(self, connection: Connection, project: str, metadata: Mapping[str, str]) -> None:
+        """Nothing, where a server, or an image, of a project may have so much metadata. Raises Denied."""
+        limit = self.limits_in(connection, project)["metadata_items"]
+        if 0 <= limit < len(metadata):
+            raise Denied(f"Maximum number of metadata items exceeds {limit}")
+
     def room(self, connection: Connection, project: str, user: str, each: Mapping[str, int], most: int) -> int:
         """How many of something there may be more, up to `most`, of which each takes so much."""
         for whose in ("", user) if user else ("",):

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, false, or_, select, update
 
-from apifold import Database, Denied, Invalid, NotFound, matcher
+from apifold import Database, Invalid, NotFound, matcher
 from apifold_services.compute.core import records, states
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.listing import Cut, ordered
@@ -54,28 +54,53 @@ SORT_KEYS = {
     "root_device_name": servers.c.number,
 }
 
+IGNORED_SORT_KEYS = frozenset(
+    ("architecture", "cell_name", "cleaned", "default_ephemeral_device", "default_swap_device", "deleted", "deleted_at")
+    + ("disable_terminate", "ephemeral_gb", "ephemeral_key_uuid", "key_data", "launched_on", "locked", "memory_mb")
+    + ("os_type", "reservation_id", "root_gb", "shutdown_terminate", "user_data", "vcpus", "vm_mode")
+    + ("kernel_id", "ramdisk_id")
+)
+"""What may be said and sorts nothing, as ever."""
+
 EQUAL = {
     "image": servers.c.image_id,
+    "image_ref": servers.c.image_id,
     "flavor": servers.c.flavor_id,
     "reservation_id": servers.c.reservation_id,
     "host": servers.c.host,
-    "node": servers.c.host,
     "project_id": servers.c.project_id,
     "user_id": servers.c.user_id,
     "uuid": servers.c.id,
     "vm_state": servers.c.vm_state,
     "task_state": servers.c.task_state,
-    "key_name": servers.c.key_name,
-    "availability_zone": servers.c.availability_zone,
-    "access_ip_v4": servers.c.access_ip_v4,
-    "access_ip_v6": servers.c.access_ip_v6,
-    "hostname": servers.c.hostname,
 }
 """What a filter names exactly, with its column."""
 
+_MATCHED_COLUMNS = {
+    "name": "name",
+    "display_name": "name",
+    "description": "description",
+    "display_description": "description",
+    "node": "host",
+    "created_at": "created",
+    **{
+        name: name
+        for name in ("key_name", "availability_zone", "access_ip_v4", "access_ip_v6", "hostname", "power_state")
+        + ("launch_index", "progress", "config_drive", "locked_by", "launched_at", "terminated_at")
+    },
+}
+
+
+def _text_of(column: str) -> Callable[[Server], Sequence[str]]:
+    def texts(server: Server) -> Sequence[str]:
+        value = getattr(server.row, column)
+        return [] if value is None else [str(value)]
+
+    return texts
+
+
 MATCHED: Mapping[str, Callable[[Server], Sequence[str]]] = {
-    "name": lambda server: [server.row.name],
-    "description": lambda server: [server.row.description or ""],
+    **{name: _text_of(column) for name, column in _MATCHED_COLUMNS.items()},
     "ip": lambda server: [port.address for port in server.ports if ":" not in port.address],
     "ip6": lambda server: [port.address for port in server.ports if ":" in port.address],
 }
@@ -107,7 +132,7 @@ class ServerQuery:
         filters: values by name: those of `EQUAL` and `MATCHED`.
         statuses: one of these; any where there is none.
         changed_since: those that changed since then, deleted ones among them; as moments are kept.
-        deleted: those that were, or were not; None for both.
+        deleted: those that were, or were not; None for both. One that can be restored counts as deleted.
         tags: by `tags` (all of them), `tags-any`, `not-tags`, `not-tags-any`.
     """
 
@@ -225,7 +250,7 @@ class Servers:
         """
         with self.admitted(ask, id, "update_metadata") as (connection, row):
             changed = dict(metadata) if whole else {**row.metadata, **metadata}
-            self.admit_metadata(connection, row.project_id, changed)
+            self.quotas.admit_metadata(connection, row.project_id, changed)
             connection.execute(update(servers).where(servers.c.id == id).values(metadata=changed, updated=now()))
         return changed
 
@@ -238,12 +263,6 @@ class Servers:
             return {"metadata": {name: value for name, value in row.metadata.items() if name != key}}
 
         self.change(ask, id, "delete_metadata", values)
-
-    def admit_metadata(self, connection: Connection, project: str, metadata: Mapping[str, str]) -> None:
-        """Nothing, where a server, or an image, may have so much metadata. Raises Denied."""
-        limit = self.quotas.limits_in(connection, project)["metadata_items"]
-        if 0 <= limit < len(metadata):
-            raise Denied(f"Maximum number of metadata items exceeds {limit}")
 
     def _marker(self, connection: Connection, id: str, project: str) -> Row[Any] | None:
         if not id:
@@ -264,7 +283,8 @@ def _where(query: ServerQuery) -> ColumnElement[bool]:
     if query.project:
         found.append(servers.c.project_id == query.project)
     if query.deleted is not None:
-        found.append(servers.c.deleted == query.deleted)
+        gone = servers.c.deleted | (servers.c.vm_state == "soft-delete")
+        found.append(gone if query.deleted else ~gone)
     if query.changed_since:
         found.append(servers.c.updated >= query.changed_since)
     found += [EQUAL[name] == value for name, value in query.filters.items() if name in EQUAL]

@@ -29,16 +29,15 @@ STATUSES: Mapping[str, Mapping[str | None, str]] = {
     "stopped": {
         None: "SHUTOFF",
         "rebuilding": "REBUILD",
-        "rebooting_hard": "HARD_REBOOT",
         "resize_prep": "RESIZE",
         "resize_migrating": "RESIZE",
         "resize_finish": "RESIZE",
     },
     "resized": {None: "VERIFY_RESIZE", "resize_reverting": "REVERT_RESIZE"},
-    "paused": {None: "PAUSED", "migrating": "MIGRATING", "rebooting_hard": "HARD_REBOOT"},
-    "suspended": {None: "SUSPENDED", "rebooting_hard": "HARD_REBOOT"},
+    "paused": {None: "PAUSED", "migrating": "MIGRATING"},
+    "suspended": {None: "SUSPENDED"},
     "rescued": {None: "RESCUE"},
-    "error": {None: "ERROR", "rebuilding": "REBUILD", "rebooting_hard": "HARD_REBOOT"},
+    "error": {None: "ERROR", "rebuilding": "REBUILD"},
     "deleted": {None: "DELETED"},
     "soft-delete": {None: "SOFT_DELETED"},
     "shelved": {None: "SHELVED"},
@@ -46,9 +45,7 @@ STATUSES: Mapping[str, Mapping[str | None, str]] = {
 }
 """What clients see, by state and by what is being done; None for anything else that is being done."""
 
-SHOWS_PROGRESS = frozenset(
-    ("ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "REVERT_RESIZE", "MIGRATING", "REBOOT", "HARD_REBOOT")
-)
+SHOWS_PROGRESS = frozenset(("ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"))
 SHOWS_FAULT = frozenset(("ERROR", "DELETED"))
 
 
@@ -96,13 +93,16 @@ class Guard:
     locked: bool = True
 
 
+HARD_REBOOT_OVER = ("rebooting", "rebooting_hard", "resuming", "unpausing", "pausing", "suspending")
+"""What may be going on where a server is started anew without asking it."""
+
 GUARDS: Mapping[str, Guard] = {
     "delete": Guard(busy=True, launched=False),
     "forceDelete": Guard(busy=True, launched=False),
     "restore": Guard(("soft-delete",)),
     "start": Guard(("stopped",)),
     "stop": Guard(("active", "error")),
-    "reboot": Guard(("active",), busy=True),
+    "reboot": Guard(("active",)),
     "reboot_hard": Guard(("active", "stopped", "paused", "suspended", "error"), busy=True),
     "rebuild": Guard(("active", "stopped", "error")),
     "resize": Guard(("active", "stopped")),
@@ -121,21 +121,18 @@ GUARDS: Mapping[str, Guard] = {
     "shelveOffload": Guard(("shelved",)),
     "unshelve": Guard(("shelved", "shelved_offloaded")),
     "createImage": Guard(("active", "stopped", "paused", "suspended"), locked=False),
-    "createBackup": Guard(("active", "stopped", "paused", "suspended")),
+    "createBackup": Guard(("active", "stopped", "paused", "suspended"), locked=False),
     "changePassword": Guard(("active",)),
     "trigger_crash_dump": Guard(("active", "paused", "rescued", "resized", "error")),
     "update_metadata": Guard(("active", "paused", "suspended", "stopped"), busy=True),
     "delete_metadata": Guard(("active", "paused", "suspended", "stopped"), busy=True),
     "update_tags": Guard(("active", "paused", "suspended", "stopped"), busy=True, locked=False),
-    "attach_volume": Guard(
-        ("active", "paused", "stopped", "resized", "soft-delete", "shelved", "shelved_offloaded"), busy=True
-    ),
-    "detach_volume": Guard(
-        ("active", "paused", "suspended", "stopped", "resized", "soft-delete", "shelved", "shelved_offloaded"),
-        busy=True,
-    ),
+    "attach_volume": Guard(("active", "paused", "stopped", "resized", "soft-delete", "shelved", "shelved_offloaded")),
+    "detach_volume": Guard(("active", "paused", "stopped", "resized", "soft-delete", "shelved", "shelved_offloaded")),
+    "swap_volume": Guard(("active", "paused", "resized")),
     "attach_interface": Guard(("active", "paused", "stopped")),
     "detach_interface": Guard(("active", "paused", "stopped")),
+    "change_fixed_ip": Guard(busy=True),
     "get_diagnostics": Guard(("active", "paused", "suspended", "stopped", "rescued", "resized"), locked=False),
     "get_console_output": Guard(busy=True, locked=False),
     "get_console": Guard(

@@ -132,7 +132,7 @@ volume_attachments = Table(
     metadata,
     Column("number", Key, primary_key=True, autoincrement=True),
     Column("server_id", Id, ForeignKey("compute_servers.id", ondelete="CASCADE"), nullable=False),
-    Column("volume_id", Id, nullable=False, unique=True),
+    Column("volume_id", Name, nullable=False, unique=True),
     Column("device", Name, nullable=False),
     Column("is_root", Boolean, nullable=False),
     Column("delete_on_termination", Boolean, nullable=False),
@@ -245,13 +245,13 @@ migrations = Table(
     Column("status", String(32), nullable=False),
     Column("source", Name, nullable=False),
     Column("target", Name),
-    Column("old_flavor", Name),
-    Column("new_flavor", Name),
+    Column("old_flavor", Integer),
+    Column("new_flavor", Integer),
     Column("created", Moment, nullable=False),
     Column("updated", Moment),
     Index("ix_compute_migrations_server", "server_id"),
 )
-"""Moves of servers between hosts, and resizes."""
+"""Moves of servers between hosts, and resizes; flavors by their numbers."""
 
 images = Table(
     "compute_images",

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -34,6 +35,9 @@ OVERTAKEN, DONE, FAILED = "overtaken", "done", "failed"
 
 FORGOTTEN_AFTER = timedelta(seconds=10)
 """After which a transition that has no job gets one."""
+
+PATIENCE, LOOK_AGAIN = 60.0, 0.2
+"""Seconds for which what was overtaken is waited for, and after which one looks again."""
 
 log = logging.getLogger("apifold.compute")
 
@@ -133,9 +137,21 @@ class Transitions:
             return row
 
     def _do(self, one: Row[Any]) -> dict[str, Any]:
+        if one.action != "delete":
+            self._wait(one)
         with self.database.writing() as connection:
             records.begin_event(connection, one.record, CHANGES[one.action].event)
         return dict(CHANGES[one.action].run(self.work(one, self._server(one))))
+
+    def _wait(self, one: Row[Any]) -> None:
+        """Until what this one overtook is at its end, if that is soon: it may still do something with the machine."""
+        before = (transitions.c.server_id == one.server_id) & (transitions.c.state == OVERTAKEN)
+        until = monotonic() + PATIENCE
+        while monotonic() < until:
+            with self.database.reading() as connection:
+                if connection.execute(select(transitions.c.id).where(before)).first() is None:
+                    return
+            sleep(LOOK_AGAIN)
 
     def _end(self, one: Row[Any], values: Mapping[str, Any], reason: str) -> None:
         """Write down what a transition ended in, with why it failed, if it did; nothing where that was done."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from apifold import Invalid
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.images import Image
+from apifold_services.compute.core.image_folder import Image
+from apifold_services.compute.core.images import behind
 from apifold_services.compute.core.moments import zulu
 
 USUAL, MOST = 25, 1000
@@ -19,12 +19,7 @@ def list_images(
     core: ComputeCore, ask: Ask, limit: int = USUAL, marker: str = "", visibility: str = "", **said: str
 ) -> Any:
     wanted = {name: said[name] for name in FILTERS if name in said}
-    found = [one for one in core.images.page(ask.project) if _fits(one, wanted, visibility)]
-    if marker:
-        ids = [one.id for one in found]
-        if marker not in ids:
-            raise Invalid(f"Invalid marker: image {marker} is not in this list.")
-        found = found[ids.index(marker) + 1 :]
+    found = behind([one for one in core.images.page(ask.project) if _fits(one, wanted, visibility)], marker)
     part = found[: min(limit, MOST)]
     query = {**wanted, **({"visibility": visibility} if visibility else {})}
     listed = {"images": [_shown(one) for one in part], "first": _address(query), "schema": "/v2/schemas/images"}

@@ -15,12 +15,14 @@ RESOURCE = Resource(
 
 
 def tell_events(core: ComputeCore, events: Sequence[Mapping[str, Any]]) -> Any:
-    """Each with 200, or with 404 or 422 where its server is not there, or has no host; 404 where that is so of all."""
-    told = [{"status": "completed", **event, "code": _code(core, event["server_uuid"])} for event in events]
-    fine = [event for event in told if event["code"] == 200]
-    if not fine:
-        raise NotFound("No instances found for any event")
-    return {"events": told}, 200 if len(fine) == len(told) else 207
+    """Each with 200, or with 404 or 422 where its server is not there, or has no host."""
+    told = [_told(event, _code(core, event["server_uuid"])) for event in events]
+    return {"events": told}, 200 if all(event["code"] == 200 for event in told) else 207
+
+
+def _told(event: Mapping[str, Any], code: int) -> dict[str, Any]:
+    status = event.get("status", "completed") if code == 200 else "failed"
+    return {**event, "code": code, "status": status}
 
 
 def _code(core: ComputeCore, id: str) -> int:

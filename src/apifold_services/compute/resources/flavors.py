@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from apifold import Request
+from apifold import Invalid, Request
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.core.flavors import FlavorQuery
 from apifold_services.compute.core.listing import Cut, cut_of
 from apifold_services.compute.resource import Resource
-from apifold_services.compute.views import is_true, links, page
+from apifold_services.compute.views import YES_OR_NO, is_true, links, page
 
 RESOURCE = Resource(
     __name__, "flavors", "Flavors", "The sizes that servers come in.", "2013-07-23T00:00:00Z", core=True
@@ -55,13 +56,20 @@ def delete_flavor(core: ComputeCore, flavor_id: str) -> None:
 
 def _list(core: ComputeCore, ask: Ask, said: Mapping[str, Any]) -> tuple[Cut, Any]:
     cut = cut_of(said.get("limit"), said.get("marker"), said.get("sort_key"), said.get("sort_dir"), BY_ID)
-    public: bool | None = True
-    if ask.is_admin:
-        text = said.get("is_public")
-        public = None if text is not None and text.lower() == "none" else text is None or is_true(text)
-    project = "" if ask.is_admin else ask.caller.project
-    query = FlavorQuery(project, None if project else public, said.get("minRam", 0), said.get("minDisk", 0))
+    own = ask.caller.project
+    which = FlavorQuery(is_public=_is_public(said.get("is_public")), also=own) if ask.is_admin else FlavorQuery(own)
+    query = replace(which, min_ram=said.get("minRam", 0), min_disk=said.get("minDisk", 0))
     return cut, core.flavors.page(query, cut)
+
+
+def _is_public(text: str | None) -> bool | None:
+    """Whether public ones, or others, or both. Raises Invalid: that is none of these."""
+    said = (text or "true").lower()
+    if said == "none":
+        return None
+    if said not in YES_OR_NO:
+        raise Invalid(f"Invalid is_public filter [{said[:64]}]")
+    return is_true(said)
 
 
 def _brief(row: Any, address: str) -> dict[str, Any]:

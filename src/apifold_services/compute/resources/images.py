@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from apifold import Invalid, Request
+from apifold import Request
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.images import Image
+from apifold_services.compute.core.image_folder import Image
+from apifold_services.compute.core.images import behind
 from apifold_services.compute.core.listing import Cut
 from apifold_services.compute.core.moments import zulu
 from apifold_services.compute.resource import Resource
@@ -43,12 +44,12 @@ def list_image_metadata(core: ComputeCore, ask: Ask, image_id: str) -> Any:
 
 
 def add_image_metadata(core: ComputeCore, ask: Ask, image_id: str, metadata: Mapping[str, str]) -> Any:
-    there = core.images.get(image_id, ask.project).metadata
-    return {"metadata": core.images.set_metadata(image_id, ask.project, {**there, **metadata}).metadata}
+    changed = core.images.change_metadata(image_id, ask.project, lambda there: {**there, **metadata})
+    return {"metadata": changed.metadata}
 
 
 def replace_image_metadata(core: ComputeCore, ask: Ask, image_id: str, metadata: Mapping[str, str]) -> Any:
-    return {"metadata": core.images.set_metadata(image_id, ask.project, metadata).metadata}
+    return {"metadata": core.images.change_metadata(image_id, ask.project, lambda _: metadata).metadata}
 
 
 def show_image_metadata(core: ComputeCore, ask: Ask, image_id: str, key: str) -> Any:
@@ -61,21 +62,18 @@ def set_image_metadata(core: ComputeCore, ask: Ask, image_id: str, key: str, met
 
 
 def delete_image_metadata(core: ComputeCore, ask: Ask, image_id: str, key: str) -> None:
-    there = core.images.get(image_id, ask.project).metadata
-    one_of(there, key)
-    rest = {name: value for name, value in there.items() if name != key}
-    core.images.set_metadata(image_id, ask.project, rest)
+    one_of(core.images.get(image_id, ask.project).metadata, key)
+
+    def without(there: Mapping[str, str]) -> Mapping[str, str]:
+        return {name: value for name, value in there.items() if name != key}
+
+    core.images.change_metadata(image_id, ask.project, without)
 
 
-def _list(core: ComputeCore, ask: Ask, said: Mapping[str, Any]) -> tuple[Cut, list[Image]]:
-    cut = Cut(said.get("limit", 0), said.get("marker", ""))
+def _list(core: ComputeCore, ask: Ask, said: Mapping[str, Any]) -> tuple[Cut, Sequence[Image]]:
+    cut = Cut(said.get("limit"), said.get("marker", ""))
     found = [one for one in core.images.page(ask.project) if _fits(one, said)]
-    if cut.marker:
-        ids = [one.id for one in found]
-        if cut.marker not in ids:
-            raise Invalid(f"marker [{cut.marker}] not found")
-        found = found[ids.index(cut.marker) + 1 :]
-    return cut, found[: cut.size]
+    return cut, behind(found, cut.marker)[: cut.size]
 
 
 def _fits(image: Image, said: Mapping[str, Any]) -> bool:
@@ -90,7 +88,9 @@ def _fits(image: Image, said: Mapping[str, Any]) -> bool:
 
 
 def _brief(image: Image, address: str) -> dict[str, Any]:
-    return {"id": image.id, "name": image.name, "links": links(address, "images", image.id)}
+    at = links(address, "images", image.id)
+    media = {"rel": "alternate", "type": "application/vnd.openstack.image", "href": at[-1]["href"]}
+    return {"id": image.id, "name": image.name, "links": [*at, media]}
 
 
 def _full(image: Image, address: str) -> dict[str, Any]:

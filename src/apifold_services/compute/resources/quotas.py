@@ -38,9 +38,15 @@ def delete_quotas(core: ComputeCore, quota_project_id: str, user_id: str = "") -
 
 
 def show_quota_class(core: ComputeCore, quota_class: str) -> Any:
-    return {"quota_class_set": {"id": quota_class, **core.quotas.defaults(), **core.quotas.of_class(quota_class)}}
+    return {"quota_class_set": {"id": quota_class, **_class(core, quota_class)}}
 
 
 def update_quota_class(core: ComputeCore, quota_class: str, quota_class_set: Mapping[str, Any]) -> Any:
     core.quotas.set_class(quota_class, whole_numbers(quota_class_set))
-    return {"quota_class_set": {**core.quotas.defaults(), **core.quotas.of_class(quota_class)}}
+    return {"quota_class_set": _class(core, quota_class)}
+
+
+def _class(core: ComputeCore, name: str) -> dict[str, int]:
+    """What holds for a class, but for what upstream tells of projects only."""
+    limits = {**core.quotas.defaults(), **core.quotas.of_class(name)}
+    return {name: limit for name, limit in limits.items() if not name.startswith("server_group")}

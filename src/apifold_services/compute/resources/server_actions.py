@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from apifold import Denied, Invalid, Version
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.builds import password
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.resource import Resource
-from apifold_services.compute.resources.servers import own_values
-from apifold_services.compute.views import Allowed, ServerView, last_segment
+from apifold_services.compute.resources.servers import files_of, own_values
+from apifold_services.compute.views import Allowed, ServerView, is_true, last_segment
 
 RESOURCE = Resource(
     __name__, "server-actions", "Actions", "What can be asked of servers.", "2013-07-23T00:00:00Z", core=True
 )
+
+TO_HOST = "os_compute_api:os-migrate-server:migrate_live:host"
+"""Asked where somebody says where a server is to go."""
 
 Body = Mapping[str, Any]
 
@@ -57,10 +61,7 @@ def unlock_server(core: ComputeCore, ask: Ask, allowed: Allowed, server_id: str)
 
 def rescue_server(core: ComputeCore, ask: Ask, server_id: str, body: Body | None) -> Any:
     said = body or {}
-    image = said.get("rescue_image_ref")
-    if image:
-        core.images.get(image, ask.project)
-    core.life.order(ask, server_id, "rescue", prepare=lambda *_: {"image": image})
+    core.life.rescue(ask, server_id, said.get("rescue_image_ref"))
     return {"adminPass": said.get("adminPass") or password()}
 
 
@@ -69,7 +70,7 @@ def unrescue_server(core: ComputeCore, ask: Ask, server_id: str) -> None:
 
 
 def resize_server(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> None:
-    core.life.resize(ask, server_id, last_segment(body["flavorRef"]))
+    core.life.resize(ask, server_id, last_segment(body["flavorRef"]), **own_values(body))
 
 
 def confirm_resize(core: ComputeCore, ask: Ask, server_id: str) -> None:
@@ -81,7 +82,7 @@ def revert_resize(core: ComputeCore, ask: Ask, server_id: str) -> None:
 
 
 def rebuild_server(core: ComputeCore, ask: Ask, views: ServerView, address: str, server_id: str, body: Body) -> Any:
-    core.life.rebuild(ask, server_id, body["imageRef"], **own_values(body))
+    core.life.rebuild(ask, server_id, body["imageRef"], files_of(body), **own_values(body))
     server = core.servers.get(server_id, ask.project)
     shown = {**views.plain(server, address), "adminPass": body.get("adminPass") or password()}
     return {"server": shown}, 202, {"Location": f"{address}/servers/{server_id}"}
@@ -95,7 +96,7 @@ def create_image(core: ComputeCore, ask: Ask, address: str, server_id: str, body
 def create_backup(core: ComputeCore, ask: Ask, address: str, server_id: str, body: Body) -> Any:
     said = body["name"].strip(), body["backup_type"], int(body["rotation"])
     image = core.life.back_up(ask, server_id, *said, body.get("metadata") or {})
-    return None, 202, {"Location": f"{address}/images/{image}"}
+    return None, 202, {"Location": f"{address}/images/{image}"} if said[2] else {}
 
 
 def shelve_server(core: ComputeCore, ask: Ask, server_id: str) -> None:
@@ -127,20 +128,28 @@ def reset_server_state(core: ComputeCore, ask: Ask, server_id: str, body: Body) 
 
 
 def inject_network_info(core: ComputeCore, ask: Ask, server_id: str) -> None:
-    core.servers.get(server_id, ask.project)
+    with core.servers.admitted(ask, server_id, "change_fixed_ip"):
+        """Nothing is done: networks reach servers by themselves here."""
 
 
 def migrate_server(core: ComputeCore, ask: Ask, server_id: str) -> None:
     core.life.move(ask, server_id, "migrate", None)
 
 
-def live_migrate_server(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> None:
+def live_migrate_server(core: ComputeCore, ask: Ask, allowed: Allowed, server_id: str, body: Body) -> None:
+    if body["host"] and not allowed(TO_HOST):
+        raise Denied(f"Policy doesn't allow {TO_HOST} to be performed.")
     core.life.move(ask, server_id, "live-migration", body["host"])
 
 
-def evacuate_server(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> Any:
+def evacuate_server(core: ComputeCore, ask: Ask, version: Version | None, server_id: str, body: Body) -> Any:
+    is_shared = is_true(body.get("onSharedStorage", False))
+    if is_shared and "adminPass" in body:
+        raise Invalid("admin password can't be changed on existing disk")
     core.life.move(ask, server_id, "evacuate", body.get("host"))
-    return {"adminPass": body.get("adminPass") or password()}
+    if version is not None and version >= "2.14":
+        return None, 200
+    return {"adminPass": None if is_shared else body.get("adminPass") or password()}
 
 
 def trigger_crash_dump(core: ComputeCore, ask: Ask, server_id: str) -> None:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
-from apifold import Denied, Invalid, Request
+from apifold import Denied, Invalid, Request, Version
 from apifold_services.compute.core import moments
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.builds import BlockDevice, Wish, password
 from apifold_services.compute.core.compute import ComputeCore
+from apifold_services.compute.core.files import Files
 from apifold_services.compute.core.listing import Cut, cut_of
 from apifold_services.compute.core.networks import Wanted
-from apifold_services.compute.core.servers import Server, ServerQuery
+from apifold_services.compute.core.servers import EQUAL, IGNORED_SORT_KEYS, MATCHED, Server, ServerQuery
 from apifold_services.compute.resource import Resource
-from apifold_services.compute.views import Allowed, ServerView, is_true, last_segment, links, page
+from apifold_services.compute.views import YES_OR_NO, Allowed, ServerView, is_true, last_segment, links, page
 
 RESOURCE = Resource(__name__, "servers", "Servers", "Virtual machines.", "2013-07-23T00:00:00Z", core=True)
 
 NEWEST_FIRST = (("created_at", True),)
-PLAIN_FILTERS = ("name", "image", "flavor", "ip", "ip6", "reservation_id")
-"""What everybody may filter by."""
+PLAIN_FILTERS = frozenset(("name", "image", "flavor", "ip", "reservation_id"))
+"""What everybody may filter by; by `ip6` from 2.5 on."""
 
-MORE_FILTERS = (
-    ("host", "node", "user_id", "uuid", "vm_state", "task_state", "key_name", "availability_zone", "hostname")
-    + ("access_ip_v4", "access_ip_v6", "description")
-)  # fmt: skip
-"""What administrators may filter by, too."""
+MORE_FILTERS = (EQUAL.keys() | MATCHED.keys()) - {"project_id"}
+"""What administrators may filter by."""
+
+ADMINISTRATORS_SORT_KEYS = {"host", "node"}
 
 Body = Mapping[str, Any]
 
@@ -36,11 +38,12 @@ def list_servers(
     ask: Ask,
     allowed: Allowed,
     views: ServerView,
+    version: Version | None,
     request: Request,
     address: str,
     **said: Any,
 ) -> Any:
-    cut, found = _list(core, ask, allowed, request, said, "index")
+    cut, found = _list(Listing(core, ask, allowed, version), request, said, "index")
     return page("servers", [views.brief(one, address) for one in found], request, cut)
 
 
@@ -49,11 +52,12 @@ def list_servers_in_detail(
     ask: Ask,
     allowed: Allowed,
     views: ServerView,
+    version: Version | None,
     request: Request,
     address: str,
     **said: Any,
 ) -> Any:
-    cut, found = _list(core, ask, allowed, request, said, "detail")
+    cut, found = _list(Listing(core, ask, allowed, version), request, said, "detail")
     return page("servers", views.all(found, address, allowed), request, cut)
 
 
@@ -98,39 +102,78 @@ def own_values(said: Body) -> dict[str, Any]:
         "metadata": "metadata",
     }
     found = {names[name]: value for name, value in said.items() if name in names}
-    return {**found, "name": found["name"].strip()} if "name" in found else found
+    if "name" in found:
+        found["name"] = found["name"].strip()
+    return found | {name: usual(found[name]) for name in ("access_ip_v4", "access_ip_v6") if name in found}
 
 
-def _list(
-    core: ComputeCore, ask: Ask, allowed: Allowed, request: Request, said: Mapping[str, Any], rule: str
-) -> tuple[Cut, list[Server]]:
+def files_of(said: Body) -> Files:
+    """The files that a server is to begin with."""
+    return tuple((one["path"], one["contents"]) for one in said.get("personality") or ())
+
+
+def usual(address: str) -> str:
+    """An address as it is usually written (RFC 5952); "" for none."""
+    return str(ip_address(address)) if address else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Who lists servers, where, and by which version."""
+
+    core: ComputeCore
+    ask: Ask
+    allowed: Allowed
+    version: Version | None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether any filter may be used."""
+        return self.allowed("os_compute_api:servers:allow_all_filters")
+
+    @property
+    def names(self) -> Set[str]:
+        """What may be filtered by; all else is dropped."""
+        if self.is_free:
+            return MORE_FILTERS
+        return PLAIN_FILTERS | {"ip6"} if self.version is not None and self.version >= "2.5" else PLAIN_FILTERS
+
+
+def _list(listing: Listing, request: Request, said: Mapping[str, Any], rule: str) -> tuple[Cut, list[Server]]:
     everyone = said.get("all_tenants") is not None and _is_yes(said["all_tenants"])
-    if everyone and not allowed(f"os_compute_api:servers:{rule}:get_all_tenants"):
+    if everyone and not listing.allowed(f"os_compute_api:servers:{rule}:get_all_tenants"):
         raise Denied(f"Policy doesn't allow os_compute_api:servers:{rule}:get_all_tenants to be performed.")
     if any(name.startswith("_") for name in request.query.split("&")):
         raise Invalid("Names of query parameters do not begin with an underscore.")
-    cut = cut_of(said.get("limit"), said.get("marker"), said.get("sort_key"), said.get("sort_dir"), NEWEST_FIRST)
-    project = "" if everyone else ask.caller.project
-    query = _query(project, said, everything=allowed("os_compute_api:servers:allow_all_filters"))
-    return cut, core.servers.page(query, cut)
+    keys, directions = list(said.get("sort_key") or ()), list(said.get("sort_dir") or ())
+    for at in reversed(range(len(keys))):
+        if keys[at] in IGNORED_SORT_KEYS:
+            del keys[at], directions[at : at + 1]
+    if ADMINISTRATORS_SORT_KEYS & set(keys) and not listing.allowed("os_compute_api:os-extended-server-attributes"):
+        raise Denied("Policy doesn't allow servers to be sorted by their hosts.")
+    cut = cut_of(said.get("limit"), said.get("marker"), keys, directions, NEWEST_FIRST)
+    project = "" if everyone else listing.ask.caller.project
+    return cut, listing.core.servers.page(_query(listing, project, said), cut)
 
 
-def _query(project: str, said: Mapping[str, Any], *, everything: bool) -> ServerQuery:
-    named = PLAIN_FILTERS + (MORE_FILTERS if everything else ())
-    filters = {name: str(said[name]) for name in named if said.get(name) is not None}
+def _query(listing: Listing, project: str, said: Mapping[str, Any]) -> ServerQuery:
+    is_free = listing.is_free
+    if is_free and said.get("metadata") is not None:
+        raise Invalid("Invalid filter field: metadata.")
+    filters = {name: str(said[name]) for name in listing.names if said.get(name) is not None}
     for name in ("image", "flavor"):
         if name in filters:
             filters[name] = last_segment(filters[name])
     whose = said.get("project_id") or said.get("tenant_id")
-    if everything and whose and not project:
+    if is_free and whose and not project:
         filters["project_id"] = whose
-    statuses = [one for one in said.get("status") or () if one]
+    statuses = [one.upper() for one in said.get("status") or () if one]
     since = moments.read(said["changes_since"], "changes-since") if said.get("changes_since") else ""
     deleted: bool | None = None if since else False
-    if everything and said.get("deleted") is not None:
+    if is_free and said.get("deleted") is not None:
         deleted = is_true(said["deleted"])
-    if "DELETED" in {one.upper() for one in statuses}:
-        deleted = everything
+    elif seen := [one for one in statuses if is_free or one != "DELETED"]:
+        statuses, deleted = seen, None
     tags = {name: _words(said.get(name.replace("-", "_"))) for name in TAG_FILTERS}
     return ServerQuery(project, filters, statuses, since, deleted, tags=tags)
 
@@ -143,10 +186,8 @@ def _words(said: str | None) -> list[str]:
 
 
 def _is_yes(text: str) -> bool:
-    if text == "" or is_true(text):
-        return True
-    if text.lower() in ("false", "0", "off", "no", "n", "f"):
-        return False
+    if text == "" or text.lower() in YES_OR_NO:
+        return text == "" or is_true(text)
     raise Invalid(f"Invalid value {text[:64]!r} for all_tenants.")
 
 
@@ -156,8 +197,10 @@ def _hints(body: Body) -> Body:
 
 
 def _wish(said: Body, hints: Body, allowed: Allowed) -> Wish:
-    zone, _, host = (said.get("availability_zone") or "").partition(":")
-    host = host.partition(":")[0] or host.rpartition(":")[2]
+    zone, *hosts = (said.get("availability_zone") or "").split(":")
+    if len(hosts) > 2:
+        raise Invalid("Unable to parse availability_zone: it is a zone, and may name a host and a node after it.")
+    host = next((one for one in hosts if one), "")
     if host and not allowed("os_compute_api:servers:create:forced_host"):
         raise Denied("Policy doesn't allow os_compute_api:servers:create:forced_host to be performed.")
     group = hints.get("group") or ""
@@ -177,13 +220,13 @@ def _wish(said: Body, hints: Body, allowed: Allowed) -> Wish:
         least=least,
         most=int(said.get("max_count", least)),
         devices=tuple(_devices(said)),
-        files=tuple((one["path"], one["contents"]) for one in said.get("personality") or ()),
+        files=files_of(said),
         user_data=said.get("user_data") or "",
         description=said.get("description"),
         disk_config=said.get("OS-DCF:diskConfig", "MANUAL"),
         config_drive=is_true(said.get("config_drive", False)),
-        access_ip_v4=said.get("accessIPv4", ""),
-        access_ip_v6=said.get("accessIPv6", ""),
+        access_ip_v4=usual(said.get("accessIPv4", "")),
+        access_ip_v6=usual(said.get("accessIPv6", "")),
     )
 
 
@@ -211,5 +254,5 @@ def _devices(said: Body) -> Any:
             is_root = str(one.get("boot_index")) == "0"
             gone = is_true(one.get("delete_on_termination", False))
             yield BlockDevice(volume, one.get("device_name") or "", is_root, gone)
-        elif one.get("source_type") not in ("image", "blank"):
-            raise Invalid("Block Device Mapping is Invalid: its source is an image, a volume, or blank.")
+        elif one.get("source_type") not in ("image", "blank") or one.get("destination_type") == "volume":
+            raise Invalid("Block Device Mapping is Invalid: no volumes are made here; name one that is there.")

@@ -8,7 +8,6 @@ from typing import Any
 from apifold import Invalid
 from apifold_services.compute.core import moments
 from apifold_services.compute.core.compute import ComputeCore
-from apifold_services.compute.core.states import status_of
 from apifold_services.compute.core.usage import ServerUsage, Usage
 from apifold_services.compute.resource import Resource
 
@@ -56,7 +55,7 @@ def _shown(usage: Usage, *, detailed: bool) -> dict[str, Any]:
 
 def _server(used: ServerUsage) -> dict[str, Any]:
     row = used.server
-    state = "terminated" if row.deleted else status_of(row.vm_state, row.task_state).lower()
+    state = "terminated" if row.deleted else row.vm_state
     return {
         "instance_id": row.id,
         "name": row.name,

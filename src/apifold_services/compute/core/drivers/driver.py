@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from apifold import Conflict
 from apifold_services.compute.core.hosts import Capacity
-from apifold_services.compute.core.images import Image
+from apifold_services.compute.core.image_folder import Image
 
 
 class DriverFailed(Conflict):  # type: ignore[misc]  # public names are looked up late, so their types are not known

@@ -30,7 +30,7 @@ from apifold_services.compute.core import states
 from apifold_services.compute.core.drivers.driver import DriverFailed, Machine
 from apifold_services.compute.core.drivers.guest import NUMBER, SOCKET, Guest, Patience, plain
 from apifold_services.compute.core.hosts import Capacity
-from apifold_services.compute.core.images import Image
+from apifold_services.compute.core.image_folder import Image
 
 DISK, RESCUE, CONSOLE, RAN = "disk.qcow2", "rescue.qcow2", "console.log", "ran"
 """What lies in a machine's folder beside what `guest` says; the last is there while one is resized that ran before."""

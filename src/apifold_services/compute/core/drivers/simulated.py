@@ -25,7 +25,7 @@ import msgspec
 from apifold import SettingsError, matcher
 from apifold_services.compute.core.drivers.driver import DriverFailed, Machine
 from apifold_services.compute.core.hosts import Capacity
-from apifold_services.compute.core.images import Image
+from apifold_services.compute.core.image_folder import Image
 
 DELAY, FAIL = "simulated:delay", "simulated:fail"
 MAX_DELAY = 600.0
