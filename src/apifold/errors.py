@@ -96,9 +96,13 @@ class Unauthenticated(Fault):
 
 
 class Denied(Fault):
-    """The caller is known and may not do this."""
+    """The caller is known and may not do this; `rule` is the rule of the policy that says so, where one does."""
 
     title = "Forbidden"
+
+    def __init__(self, detail: str = "You are not allowed to do this.", *, rule: str = "", title: str = "") -> None:
+        super().__init__(detail, title=title)
+        self.rule = rule
 
 
 class NotFound(Fault):

@@ -68,7 +68,7 @@ class Gate:
         if scopes and not scopes <= caller.scopes and not self.method.open:
             raise Denied(f"This needs the scope {', '.join(sorted(scopes - caller.scopes))}.")
         if self.rule is not None and not self.rule(caller, exchange.captured):
-            raise Denied("You are not allowed to do this.")
+            raise Denied(rule=self.rule_name)
 
     def _stranger(self) -> Caller | Awaitable[Caller]:
         """Who somebody without a credential is."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from apifold import Fault, Invalid, Limited, Problem, Request, Response, Unauthenticated, headers_of, status_of
+from apifold import Denied, Fault, Invalid, Limited, Problem, Request, Response, Unauthenticated, headers_of, status_of
 
 NAMES = {
     400: "badRequest",
@@ -49,6 +49,8 @@ def _respond(status: int, body: object, fault: Fault) -> Response:
 def _message(fault: Fault) -> str:
     if isinstance(fault, Invalid) and fault.problems:
         return "; ".join(_sentences(fault.problems))
+    if isinstance(fault, Denied) and fault.rule:
+        return f"Policy doesn't allow {fault.rule} to be performed."
     return str(fault.detail or fault.title)
 
 

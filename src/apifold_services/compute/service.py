@@ -1,6 +1,6 @@
 """Compute: OpenStack's compute API, old and new, over one core; with the images that servers are made of."""
 
-from apifold import Deployment, Duty, Exchange, JobKind, PerRequest, Service
+from apifold import Denied, Deployment, Duty, Exchange, JobKind, PerRequest, Service
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.core.options import Options
@@ -39,6 +39,8 @@ def service(deployment: Deployment) -> Service:
 
 
 def ask(exchange: Exchange) -> Ask:
-    """Who asks, and by which request."""
-    caller = exchange.caller
-    return Ask(caller, exchange.request.named("req-{uuid}"), is_admin=exchange.allowed("context_is_admin"))
+    """Who asks, and by which request. Raises Denied: his token is for no project, and he is no administrator."""
+    caller, is_admin = exchange.caller, exchange.allowed("context_is_admin")
+    if not caller.project and not is_admin:
+        raise Denied("A token for a project is needed.")
+    return Ask(caller, exchange.request.named("req-{uuid}"), is_admin=is_admin)

@@ -309,6 +309,9 @@ def test_servers_move_between_hosts(cloud):
 
 def test_aggregates(cloud):
     admin, name = cloud.admin, unique("agg")
+    for one in admin.get("/servers", all_tenants=1).json["servers"]:
+        admin.delete(f"/servers/{one['id']}")
+    cloud.settle()
     made = admin.post("/os-aggregates", {"aggregate": {"name": name, "availability_zone": "north"}})
     assert made.status == 200, made.text
     id = made.json["aggregate"]["id"]
@@ -331,6 +334,9 @@ def test_aggregates(cloud):
         assert admin.put(at, {"aggregate": {"name": f"{name}2"}}).json["aggregate"]["name"] == f"{name}2"
         assert admin.put(at, {"aggregate": {}}).status == 400
         assert admin.delete(at).status == 400
+        other = {"availability_zone": "south"}
+        assert admin.put(at, {"aggregate": other}).status == 400, "a server is there"
+        assert admin.put(at, {"aggregate": {"availability_zone": None}}).status == 400
     finally:
         assert admin.post(f"{at}/action", {"remove_host": {"host": "simulated-1"}}).status == 200
         assert admin.delete(at).status == 200
@@ -374,7 +380,7 @@ def test_volumes_and_interfaces(cloud):
     same = {"interfaceAttachment": {"net_id": first["net_id"], "fixed_ips": port["fixed_ips"][:1]}}
     del same["interfaceAttachment"]["fixed_ips"][0]["subnet_id"]
     assert cloud.post(at, same).status == 409
-    assert cloud.post(at, {"interfaceAttachment": {"net_id": str(uuid4())}}).status == 400
+    assert cloud.post(at, {"interfaceAttachment": {"net_id": str(uuid4())}}).status == 404
     assert cloud.delete(f"{at}/{port['port_id']}").status == 202
     assert cloud.delete(f"{at}/{port['port_id']}").status == 404
     assert cloud.act(id, "addFixedIp", {"networkId": first["net_id"]}).status == 202

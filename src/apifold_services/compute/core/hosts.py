@@ -75,6 +75,7 @@ class Hosts:
         binaries = [(COMPUTE, host) for host in self.capacities]
         binaries += [(binary, next(iter(self.capacities))) for binary in CONTROL]
         with self.database.writing() as connection:
+            self.database.lock(connection, "services")
             for binary, host in binaries:
                 there = (services.c.binary == binary) & (services.c.host == host)
                 if not connection.execute(update(services).where(there).values(updated=now())).rowcount:
@@ -93,7 +94,14 @@ class Hosts:
             return rows
 
     def change_service(self, host: str, binary: str, **values: Any) -> Row[Any]:
-        """Switch a service on or off, with a reason; or say that it is down. Raises NotFound."""
+        """Switch a service on or off, with a reason; or say that it is down.
+
+        Raises:
+            NotFound: there is no such service.
+            Invalid: it is none that runs servers.
+        """
+        if binary in CONTROL:
+            raise Invalid(f"Updating a {binary} service is not supported. Only {COMPUTE} services can be updated.")
         there = (services.c.host == host) & (services.c.binary == binary)
         with self.database.writing() as connection:
             if not connection.execute(update(services).where(there).values(**values)).rowcount:
@@ -151,15 +159,21 @@ class Hosts:
 
         Raises:
             NotFound: there is none.
+            Invalid: servers are on one of its hosts, whose zone would be another.
             Conflict: there is one of that name, or one of its hosts is in another zone.
         """
         try:
             with self.database.writing() as connection:
-                row = _aggregate(connection, id)
+                row = self._locked(connection, id)
                 merged = {**row.metadata, **metadata}
                 changed = {key: value for key, value in merged.items() if value is not None}
                 for host in row.hosts:
-                    self._check_zone(connection, row, host, changed.get("availability_zone"))
+                    zone = changed.get("availability_zone")
+                    self._check_zone(connection, row, host, zone)
+                    if zone != row.metadata.get("availability_zone") and _has_servers(connection, host):
+                        raise Invalid(
+                            f"Cannot update aggregate {id}: host {host} has servers, and would change its AZ."
+                        )
                 values = {"name": name or row.name, "metadata": changed, "updated": now()}
                 connection.execute(update(aggregates).where(aggregates.c.id == id).values(**values))
                 return _aggregate(connection, id)
@@ -169,19 +183,24 @@ class Hosts:
     def delete_aggregate(self, id: int) -> None:
         """Remove an aggregate. Raises NotFound; Invalid: hosts are in it."""
         with self.database.writing() as connection:
-            if _aggregate(connection, id).hosts:
+            if self._locked(connection, id).hosts:
                 raise Invalid(f"Cannot remove aggregate {id}: it is not empty; remove its hosts first.")
             connection.execute(delete(aggregates).where(aggregates.c.id == id))
 
     def add_host(self, id: int, host: str) -> Row[Any]:
-        """Put a host into an aggregate. Raises NotFound; Conflict: it is in it, or in another zone."""
+        """Put a host into an aggregate. Raises NotFound; Conflict: it is in it, or in another zone, or has servers and
+        would be in another one."""
+        zones = self.zones()
         with self.database.writing() as connection:
-            row = _aggregate(connection, id)
+            row = self._locked(connection, id)
             if host not in self.capacities:
                 raise NotFound(f"Compute host {host} could not be found.")
             if host in row.hosts:
                 raise Conflict(f"Aggregate {id} already has host {host}.")
-            self._check_zone(connection, row, host, row.metadata.get("availability_zone"))
+            zone = row.metadata.get("availability_zone")
+            self._check_zone(connection, row, host, zone)
+            if zone and zone != zones[host] and _has_servers(connection, host):
+                raise Conflict(f"Cannot add host {host} to aggregate {id}: it has servers, and would change its AZ.")
             values = {"hosts": [*row.hosts, host], "updated": now()}
             connection.execute(update(aggregates).where(aggregates.c.id == id).values(**values))
             return _aggregate(connection, id)
@@ -189,12 +208,17 @@ class Hosts:
     def remove_host(self, id: int, host: str) -> Row[Any]:
         """Take a host out of an aggregate. Raises NotFound: it is not in it."""
         with self.database.writing() as connection:
-            row = _aggregate(connection, id)
+            row = self._locked(connection, id)
             if host not in row.hosts:
                 raise NotFound(f"Aggregate {id} has no host {host}.")
             values = {"hosts": [one for one in row.hosts if one != host], "updated": now()}
             connection.execute(update(aggregates).where(aggregates.c.id == id).values(**values))
             return _aggregate(connection, id)
+
+    def _locked(self, connection: Connection, id: int) -> Row[Any]:
+        """An aggregate; nobody else changes any before this transaction ends. Raises NotFound."""
+        self.database.lock(connection, "aggregates")
+        return _aggregate(connection, id)
 
     @staticmethod
     def _check_zone(connection: Connection, own: Row[Any], host: str, zone: str | None) -> None:
@@ -216,6 +240,11 @@ def _aggregate(connection: Connection, id: int) -> Row[Any]:
     if row is None:
         raise NotFound(f"Aggregate {id} could not be found.")
     return row
+
+
+def _has_servers(connection: Connection, host: str) -> bool:
+    there = select(servers.c.number).where(servers.c.host == host, ~servers.c.deleted).limit(1)
+    return connection.execute(there).first() is not None
 
 
 def load_of(connection: Connection, names: list[str]) -> dict[str, Load]:

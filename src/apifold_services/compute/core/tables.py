@@ -277,5 +277,6 @@ told = Table(
     metadata,
     Column("address", Name, primary_key=True),
     Column("moment", Moment, nullable=False),
+    Column("telling", Json),
 )
-"""Up to when usage was told, by whom it was told to."""
+"""Up to when usage was told, by whom it was told to; and what is being told of the period after that."""

@@ -34,7 +34,8 @@ log = logging.getLogger("apifold.compute")
 class Telling:
     """Tells usage to a rating service: `POST ADDRESS` with `{"usage": [{metric, scope_id, value, moment, labels}]}`.
 
-    Up to when it was told is written down after it was: who dies in between tells it again, which counts once.
+    What is told of a period is written down before, and up to when it was told after that: who dies in between, or
+    hears nothing, tells the very same again, which counts once.
 
     Attributes:
         address: of the rating service's usage.
@@ -51,13 +52,10 @@ class Telling:
     def tell(self, stopped: Callable[[], bool]) -> None:
         """Tell every period that is over and was not told: a duty."""
         for begin in self._untold():
-            end = begin + self.period
-            used = [_used(one, begin) for usage in self.usages.of(begin, end) for one in usage.servers]
+            used = self._of(begin)
             if stopped() or (used and not self._push(used)):
                 return
-            with self.database.writing() as connection:
-                connection.execute(delete(told).where(told.c.address == self.address))
-                connection.execute(insert(told).values(address=self.address, moment=kept(end)))
+            self._note(begin + self.period, None)
 
     def _untold(self) -> Iterator[datetime]:
         """The begins of the periods that are over and were not told, the oldest first."""
@@ -69,6 +67,23 @@ class Telling:
         while begin + self.period <= now:
             yield begin
             begin += self.period
+
+    def _of(self, begin: datetime) -> list[dict[str, Any]]:
+        """What is told of a period: what was written down, where that was done already."""
+        with self.database.reading() as connection:
+            known = connection.execute(select(told).where(told.c.address == self.address)).first()
+        if known is not None and known.telling is not None and known.moment == kept(begin):
+            used: list[dict[str, Any]] = known.telling
+            return used
+        found = self.usages.of(begin, begin + self.period)
+        used = [_used(one, begin) for usage in found for one in usage.servers]
+        self._note(begin, used)
+        return used
+
+    def _note(self, moment: datetime, telling: list[dict[str, Any]] | None) -> None:
+        with self.database.writing() as connection:
+            connection.execute(delete(told).where(told.c.address == self.address))
+            connection.execute(insert(told).values(address=self.address, moment=kept(moment), telling=telling))
 
     @property
     def seconds(self) -> float:

@@ -18,6 +18,9 @@ from apifold_services.compute.core.tables import servers
 
 log = logging.getLogger("apifold.compute")
 
+RUNNING = ("active", "paused", "rescued", "resized")
+"""States in which a machine runs: drivers hear of it again and again, so that they can look after it."""
+
 ENDED = (states.SHUTDOWN, states.CRASHED)
 
 
@@ -36,7 +39,7 @@ class Watch:
 
     def look(self, stopped: Callable[[], bool]) -> None:
         """Note which of those that should run have ended; nothing where the driver knows no more than we do."""
-        runs = (servers.c.vm_state == "active") & servers.c.task_state.is_(None) & ~servers.c.deleted
+        runs = servers.c.vm_state.in_(RUNNING) & servers.c.task_state.is_(None) & ~servers.c.deleted
         for row in self.servers.all(runs):
             try:
                 power = self.driver.power_state(self.machine(row))
@@ -45,12 +48,13 @@ class Watch:
                 continue
             if power is None or stopped():
                 return
-            if power in ENDED:
-                self._ended(row.id, power)
+            if power in ENDED and row.vm_state == "active":
+                self._ended(row, power)
 
-    def _ended(self, id: str, power: int) -> None:
-        """Only while nobody does anything with it: whoever does knows better."""
-        still = (servers.c.id == id) & (servers.c.vm_state == "active") & servers.c.task_state.is_(None)
+    def _ended(self, row: Row[Any], power: int) -> None:
+        """Only where nobody did anything with it since: whoever does knows better."""
+        unchanged = (servers.c.vm_state == "active") & (servers.c.updated == row.updated)
+        still = (servers.c.id == row.id) & unchanged & servers.c.task_state.is_(None)
         with self.database.writing() as connection:
             values = {"vm_state": "stopped", "power_state": power, "updated": now()}
             connection.execute(update(servers).where(still).values(**values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from apifold import Invalid
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.resource import Resource
 
@@ -31,8 +32,11 @@ def show_aggregate(core: ComputeCore, aggregate_id: int) -> Any:
 
 def update_aggregate(core: ComputeCore, aggregate_id: int, aggregate: Body) -> Any:
     name = aggregate["name"].strip() if "name" in aggregate else None
-    zone = {"availability_zone": aggregate["availability_zone"]} if "availability_zone" in aggregate else {}
-    return _told(core.hosts.change_aggregate(aggregate_id, name, zone))
+    zone = aggregate.get("availability_zone", "")
+    if zone is None:
+        raise Invalid("Aggregate metadata: the availability zone can't be empty.")
+    changed = {"availability_zone": zone.strip()} if zone else {}
+    return _told(core.hosts.change_aggregate(aggregate_id, name, changed))
 
 
 def delete_aggregate(core: ComputeCore, aggregate_id: int) -> None:

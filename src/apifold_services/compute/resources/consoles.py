@@ -19,6 +19,8 @@ Body = Mapping[str, Any]
 def console_output(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> Any:
     row = core.servers.get(server_id, ask.project).row
     states.admit("get_console_output", row, is_admin=ask.is_admin)
+    if not row.host:
+        states.refuse("get_console_output", row)
     length = body.get("length")
     lines = None if length is None or int(length) == -1 else int(length)
     return {"output": core.driver.console_output(core.machine(row), lines)}

@@ -23,6 +23,7 @@ def list_hosts(core: ComputeCore, zone: str = "") -> Any:
             "zone": zones.get(row.host, INTERNAL_ZONE) if row.binary == COMPUTE else INTERNAL_ZONE,
         }
         for row in core.hosts.services()
+        if not row.disabled
     ]
     return {"hosts": [one for one in found if not zone or one["zone"] == zone]}
 

@@ -34,7 +34,9 @@ def attach_interface(core: ComputeCore, ask: Ask, server_id: str, body: Body) ->
     if not said.get("net_id") and not usual:
         raise Invalid("There is no network here.")
     wanted = Wanted(said.get("net_id") or usual[0].network, address=fixed[0]["ip_address"] if fixed else "")
-    return show_interface(core, ask, server_id, _attach(core, ask, server_id, wanted))
+    with core.servers.admitted(ask, server_id, "attach_interface", noted=True) as (connection, _):
+        (port,) = core.networks.attach(connection, [server_id], wanted)
+    return show_interface(core, ask, server_id, port)
 
 
 def show_interface(core: ComputeCore, ask: Ask, server_id: str, port_id: str) -> Any:
@@ -50,20 +52,17 @@ def detach_interface(core: ComputeCore, ask: Ask, server_id: str, port_id: str) 
 
 
 def add_fixed_ip(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> None:
-    _attach(core, ask, server_id, Wanted(str(body["networkId"])))
+    with core.servers.admitted(ask, server_id, "change_fixed_ip") as (connection, _):
+        core.networks.attach(connection, [server_id], Wanted(str(body["networkId"])))
 
 
 def remove_fixed_ip(core: ComputeCore, ask: Ask, server_id: str, body: Body) -> None:
-    server = core.servers.get(server_id, ask.project)
-    port = next((port for port in server.ports if port.address == body["address"]), None)
-    if port is None:
-        raise Invalid(f"Fixed IP {body['address']} not found for instance {server_id}.")
-    detach_interface(core, ask, server_id, port.id)
-
-
-def _attach(core: ComputeCore, ask: Ask, server_id: str, wanted: Wanted) -> str:
-    with core.servers.admitted(ask, server_id, "attach_interface", noted=True) as (connection, _):
-        return core.networks.attach(connection, [server_id], wanted)[0]
+    with core.servers.admitted(ask, server_id, "change_fixed_ip") as (connection, _):
+        there = core.networks.of(connection, [server_id])[server_id]
+        port = next((port for port in there if port.address == body["address"]), None)
+        if port is None:
+            raise Invalid(f"Fixed IP {body['address']} not found for instance {server_id}.")
+        core.networks.detach(connection, server_id, port.id)
 
 
 def _shown(port: Any) -> dict[str, Any]:

@@ -38,7 +38,7 @@ USED = {
 def show_limits(core: ComputeCore, ask: Ask, allowed: Allowed, tenant_id: str = "", reserved: str = "") -> Any:
     project = tenant_id or ask.caller.project
     if project != ask.caller.project and not allowed("os_compute_api:limits:other_project"):
-        raise Denied("Policy doesn't allow os_compute_api:limits:other_project to be performed.")
+        raise Denied(rule="os_compute_api:limits:other_project")
     limits, used = core.quotas.limits(project), core.quotas.used(project)
     absolute = {name: limits[quota] for name, quota in LIMITS.items()}
     absolute |= {name: used[quota] for name, quota in USED.items()}

@@ -138,7 +138,7 @@ def migrate_server(core: ComputeCore, ask: Ask, server_id: str) -> None:
 
 def live_migrate_server(core: ComputeCore, ask: Ask, allowed: Allowed, server_id: str, body: Body) -> None:
     if body["host"] and not allowed(TO_HOST):
-        raise Denied(f"Policy doesn't allow {TO_HOST} to be performed.")
+        raise Denied(rule=TO_HOST)
     core.life.move(ask, server_id, "live-migration", body["host"])
 
 
@@ -148,7 +148,7 @@ def evacuate_server(core: ComputeCore, ask: Ask, version: Version | None, server
         raise Invalid("admin password can't be changed on existing disk")
     core.life.move(ask, server_id, "evacuate", body.get("host"))
     if version is not None and version >= "2.14":
-        return None, 200
+        return b"", 200
     return {"adminPass": None if is_shared else body.get("adminPass") or password()}
 
 

@@ -29,6 +29,7 @@ MORE_FILTERS = (EQUAL.keys() | MATCHED.keys()) - {"project_id"}
 """What administrators may filter by."""
 
 ADMINISTRATORS_SORT_KEYS = {"host", "node"}
+SEE_HOSTS = "os_compute_api:os-extended-server-attributes"
 
 Body = Mapping[str, Any]
 
@@ -65,8 +66,12 @@ def show_server(core: ComputeCore, ask: Ask, allowed: Allowed, views: ServerView
     return {"server": views.full(core.servers.get(server_id, ask.project), address, allowed)}
 
 
-def create_server(core: ComputeCore, ask: Ask, allowed: Allowed, address: str, body: Body) -> Any:
+def create_server(
+    core: ComputeCore, ask: Ask, allowed: Allowed, version: Version | None, address: str, body: Body
+) -> Any:
     said = body["server"]
+    if version is None or version < "2.19":
+        said = {**said, "description": said["name"].strip()}
     wish = _wish(said, _hints(body), allowed)
     reservation, ids = core.builds.create(ask, wish)
     if is_true(said.get("return_reservation_id", False)):
@@ -142,15 +147,15 @@ class Listing:
 def _list(listing: Listing, request: Request, said: Mapping[str, Any], rule: str) -> tuple[Cut, list[Server]]:
     everyone = said.get("all_tenants") is not None and _is_yes(said["all_tenants"])
     if everyone and not listing.allowed(f"os_compute_api:servers:{rule}:get_all_tenants"):
-        raise Denied(f"Policy doesn't allow os_compute_api:servers:{rule}:get_all_tenants to be performed.")
+        raise Denied(rule=f"os_compute_api:servers:{rule}:get_all_tenants")
     if any(name.startswith("_") for name in request.query.split("&")):
         raise Invalid("Names of query parameters do not begin with an underscore.")
     keys, directions = list(said.get("sort_key") or ()), list(said.get("sort_dir") or ())
     for at in reversed(range(len(keys))):
         if keys[at] in IGNORED_SORT_KEYS:
             del keys[at], directions[at : at + 1]
-    if ADMINISTRATORS_SORT_KEYS & set(keys) and not listing.allowed("os_compute_api:os-extended-server-attributes"):
-        raise Denied("Policy doesn't allow servers to be sorted by their hosts.")
+    if ADMINISTRATORS_SORT_KEYS & set(keys) and not listing.allowed(SEE_HOSTS):
+        raise Denied(rule=SEE_HOSTS)
     cut = cut_of(said.get("limit"), said.get("marker"), keys, directions, NEWEST_FIRST)
     project = "" if everyone else listing.ask.caller.project
     return cut, listing.core.servers.page(_query(listing, project, said), cut)
@@ -202,7 +207,7 @@ def _wish(said: Body, hints: Body, allowed: Allowed) -> Wish:
         raise Invalid("Unable to parse availability_zone: it is a zone, and may name a host and a node after it.")
     host = next((one for one in hosts if one), "")
     if host and not allowed("os_compute_api:servers:create:forced_host"):
-        raise Denied("Policy doesn't allow os_compute_api:servers:create:forced_host to be performed.")
+        raise Denied(rule="os_compute_api:servers:create:forced_host")
     group = hints.get("group") or ""
     least = int(said.get("min_count", 1))
     return Wish(

@@ -55,7 +55,9 @@ def disable_service_with_reason(core: ComputeCore, body: Body) -> Any:
 
 
 def force_service_down(core: ComputeCore, body: Body) -> Any:
-    down = is_true(body.get("forced_down", False))
+    if "forced_down" not in body:
+        raise Invalid("Missing forced_down field")
+    down = is_true(body["forced_down"])
     core.hosts.change_service(*_named(body), forced_down=down)
     return _told(body, forced_down=down)
 

@@ -181,7 +181,7 @@ class Qemu:
 
     def snapshot(self, machine: Machine, disk: Path) -> int:
         with self._alone(machine) as guest:
-            if not (guest.folder / DISK).exists():
+            if not (guest.folder / DISK).exists() and not disk.exists():
                 raise DriverFailed(f"Machine {machine.id} has no disk that an image could be made of.")
             with guest.halted():
                 if not disk.exists():
@@ -263,7 +263,7 @@ class Qemu:
 
     def _copy(self, source: Path, format: str, disk: Path) -> None:
         part = disk.with_name(f"{disk.name}.part")
-        part.parent.mkdir(parents=True, exist_ok=True)
+        part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._use_image_tool("convert", "-q", "-U", "-f", format, "-O", "qcow2", str(source), str(part))
         part.rename(disk)
 
