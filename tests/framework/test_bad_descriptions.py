@@ -165,6 +165,10 @@ CASES = {
         f"paths:\n  /x/{{id}}:\n    get:\n      {MOCK}\n      {OK}\n      parameters: [{{name: id, in: path, schema: {{}}}}]\n",
         ("9", "`required`"),
     ),
+    "an action beside a plain operation": api(
+        f"paths:\n  /x#go:\n    post: {{{MOCK}, {OK}}}\n  /x:\n    post: {{{MOCK}, {OK}}}\n",
+        ("6", "is hidden by POST /x"),
+    ),
     "two templates that mean the same": api(
         f"paths:\n  /x/{{a}}:\n    get: {{{MOCK}, {OK}, parameters: [{{name: a, in: path, required: true, schema: {{}}}}]}}\n"
         f"  /x/{{b}}:\n    get: {{{MOCK}, {OK}, parameters: [{{name: b, in: path, required: true, schema: {{}}}}]}}\n",

@@ -84,8 +84,9 @@ def machines(write, serve):
     (home / "tokens").write_text(TOKENS.replace("    ", ""))
     served = serve(home / "api.yaml", auth="tokens", tokens=str(home / "tokens"))
 
-    def asked(method, path, token="member-token", version="2.3", **more):
-        return served.request(method, path, headers={"X-Auth-Token": token, "X-Version": version}, **more)
+    def asked(method, path, token="member-token", version="2.3", headers=(), **more):
+        sent = {"X-Auth-Token": token, "X-Version": version, **dict(headers)}
+        return served.request(method, path, headers=sent, **more)
 
     return asked
 
@@ -127,6 +128,40 @@ def test_an_action_has_versions_documents_and_a_media_type(machines):
     assert machines("GET", "/v1/machines/7/action").status == 405
     served = machines("POST", "/v1/machines/7/action", body=b"<stop/>")
     assert served.status == 400
+
+
+@pytest.mark.parametrize(
+    ("media", "status"), [("Application/JSON", 202), ("application/json; charset=utf-8", 202), ("text/plain", 415)]
+)
+def test_actions_are_json_however_that_is_written(machines, media, status):
+    said = {"headers": {"Content-Type": media}, "body": b'{"stop": null}'}
+    assert machines("POST", "/v1/machines/7/action", **said).status == status
+
+
+MEMBERS = """
+    openapi: 3.1.0
+    info: {title: Plans, version: "1"}
+    x-apifold: {handlers: handlers, policy: policy.yaml}
+    paths:
+      /projects/{project_id}/plans/{name}:
+        parameters:
+          - {name: project_id, in: path, required: true, schema: {type: string}}
+          - {name: name, in: path, required: true, schema: {type: string}}
+        put:
+          operationId: put
+          x-apifold: {policy: own}
+          requestBody: {required: true, content: {application/json: {schema: {type: object, properties: {project_id: {type: string}, name: {type: string}, price: {type: number}}}}}}
+          responses: {"200": {description: it}}
+"""
+
+
+def test_a_member_of_the_body_never_takes_the_place_of_a_variable(write, serve):
+    """The rule was asked about what is in the path."""
+    handler = "def put(project_id, name, price):\n    return [project_id, name, price]\n"
+    home = write(api_yaml=MEMBERS, handlers_py=handler, policy_yaml="own: project_id:%(project_id)s\n")
+    asked = {"project_id": "other", "name": "y", "price": 1}
+    served = serve(home / "api.yaml").request("PUT", "/projects/development/plans/x", json=asked)
+    assert (served.status, served.json) == (200, ["development", "x", 1])
 
 
 @pytest.mark.parametrize(

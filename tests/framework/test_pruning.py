@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +34,31 @@ REF = {"$ref": "#/components/schemas/Tree"}
 def test_what_this_version_does_not_have_goes(whole, part, value, cut):
     prune = compile_pruner(whole, {}, part, {})
     assert prune(value) == cut
+
+
+class Thing(msgspec.Struct):
+    a: int
+    b: int
+
+
+@pytest.mark.parametrize(
+    ("value", "cut"),
+    [
+        (Thing(1, 2), {"a": 1}),
+        (MappingProxyType({"a": 1, "b": 2}), {"a": 1}),
+        ({"in_": (Thing(1, 2), {"b": 3})}, {"in_": [{"a": 1}, {}]}),
+        (iter([Thing(1, 2)]), [{"a": 1}]),
+    ],
+    ids=["struct", "mapping", "tuple", "iterator"],
+)
+def test_whatever_a_handler_may_answer_with_is_cut(value, cut):
+    whole, part = of(a=True, b=True), of(a=True)
+    lists = (
+        {"items": whole} | of(a=True, b=True, in_={"items": whole}),
+        {"items": part} | of(a=True, in_={"items": part}),
+    )
+    pruned = compile_pruner(lists[0], {}, lists[1], {})(value)
+    assert (pruned if isinstance(pruned, dict) else list(pruned)) == cut
 
 
 @given(value=st.recursive(st.none() | st.integers(), lambda below: st.dictionaries(st.sampled_from("abc"), below)))

@@ -566,3 +566,43 @@ def test_pages_of_others_may_read_the_version(write, serve):
     answer = Cors(["*"], False).around(api.application.answer)
     response = api.loop.run_until_complete(awaited(answer(request)))
     assert "X-OpenStack-Nova-API-Version" in response.header("access-control-expose-headers")
+
+
+SHOWN = """
+    openapi: 3.1.0
+    info: {title: Shown, version: "1.1"}
+    x-apifold: {handlers: handlers, microversions: {min: "1.0", max: "1.1", headers: [X-Version]}}
+    paths:
+      /one:
+        get:
+          operationId: show
+          x-apifold: {traits: [etag]}
+          responses:
+            "200":
+              description: it
+              content:
+                application/json:
+                  schema: {type: object, properties: {a: {type: integer}, b: {type: integer, x-apifold: {since: "1.1"}}}}
+            default:
+              description: why not
+              content:
+                application/json:
+                  schema: {type: object, properties: {a: {type: integer}, b: {type: integer, x-apifold: {since: "1.1"}}}}
+"""
+
+
+def test_what_two_versions_show_of_one_thing_are_two_representations(write, serve):
+    handler = "def show():\n    return {'a': 1, 'b': 2}\n"
+    served = serve(write(api_yaml=SHOWN, handlers_py=handler) / "api.yaml")
+    older, newer = (served.get("/one", headers={"X-Version": version}) for version in ("1.0", "1.1"))
+    assert (older.json, newer.json) == ({"a": 1}, {"a": 1, "b": 2})
+    assert older.headers["etag"] != newer.headers["etag"]
+    for known, version, status in ((older, "1.0", 304), (older, "1.1", 200), (newer, "1.1", 304)):
+        asked = {"X-Version": version, "If-None-Match": known.headers["etag"]}
+        assert served.get("/one", headers=asked).status == status
+
+
+def test_answers_that_are_not_described_one_by_one_are_cut_too(write, serve):
+    handler = "def show():\n    return {'a': 1, 'b': 2}, 418\n"
+    served = serve(write(api_yaml=SHOWN, handlers_py=handler) / "api.yaml")
+    assert served.get("/one", headers={"X-Version": "1.0"}).json == {"a": 1}

@@ -223,9 +223,13 @@ def _given(taken: _Taken, operation: Operation, workplace: Workplace) -> _Given:
     whole = name if name in taken.named and "body" not in taken.named else ""
     member = split_choice(operation.path)[1]
     by_field = body and "body" not in taken.named and not whole and not taken.any and not member
-    fields = _fields(operation, workplace) if by_field else ()
+    declared = {argument_name(parameter.inner_name): parameter for parameter in operation.parameters}
+    # What the rule was asked about is in the path: a member of the body never takes its place.
+    fields = (
+        tuple(one for one in _fields(operation, workplace) if argument_name(one) not in declared) if by_field else ()
+    )
     return _Given(
-        declared={argument_name(parameter.inner_name): parameter for parameter in operation.parameters},
+        declared=declared,
         has_body=body is not None,
         whole=whole,
         fields=fields if taken.named & set(map(argument_name, fields)) else (),

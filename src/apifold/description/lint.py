@@ -40,14 +40,19 @@ def _twice(document: dict[str, Any], places: Places) -> Iterator[DescriptionErro
 
 def _same_paths(document: dict[str, Any], places: Places) -> Iterator[DescriptionError]:
     """Templates that differ in names only are told apart by method, as published descriptions need; not otherwise."""
-    seen: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
     for path, method, _, _, pointer in each_operation(document):
         shape = (PLACEHOLDER.sub("{}", path), method)
         if shape in seen:
             yield places.error(
-                pointer, f"{method} {path} means the same as {method} {seen[shape]}", "remove one of them"
+                pointer, f"{method} {path} means the same as {method} {seen[shape][0]}", "remove one of them"
             )
-        seen.setdefault(shape, path)
+        seen.setdefault(shape, (path, pointer))
+    for (shaped, method), (path, pointer) in seen.items():
+        plain, _, name = shaped.partition("#")
+        if name and (plain, method) in seen:
+            hides = f"{method} {seen[plain, method][0]}"
+            yield places.error(pointer, f"{method} {path} is hidden by {hides}", "give that one a name, too")
 
 
 def _path_parameters(document: dict[str, Any], places: Places) -> Iterator[DescriptionError]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apifold.generation.generation import Loaded
 from apifold.marked import escape
-from apifold.routing import PLACEHOLDER
+from apifold.routing import PLACEHOLDER, split_choice
 
 
 def clash(one: Loaded, other: Loaded) -> tuple[str, str, str] | None:
@@ -36,8 +36,11 @@ def _clash_of_parts(one: Loaded, other: Loaded) -> tuple[str, str, str] | None:
         message = f"its base path {one.api.base or '/'} is not {other.api.base or '/'}, that of the API it is a part of"
         return "", message, "make them one"
     places = {(operation.method, _without_names(operation.path)) for operation in other.description.operations}
+    shared = {(method, split_choice(path)[0]) for method, path in places if split_choice(path)[1]}
     for operation in one.description.operations:
-        if (operation.method, _without_names(operation.path)) in places:
+        method, path = operation.method, _without_names(operation.path)
+        plain, name = split_choice(path)
+        if (method, path) in places or (method, plain) in (places if name else shared):
             return operation.pointer, f"its {operation.title} is also in {other.path}", "choose another path"
     for name, schema in one.description.schemas.items():
         if other.description.schemas.get(name, schema) != schema:

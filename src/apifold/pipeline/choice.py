@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from apifold.errors import Invalid, Malformed, Problem, UnsupportedMedia
-from apifold.http import Request
+from apifold.http import Request, media_type
 from apifold.routing import Choice
 
 T = TypeVar("T")
@@ -27,8 +27,7 @@ def chosen(choice: Choice[T], request: Request) -> T:
         Malformed: it is no JSON object.
         Invalid: it has another number of members than one, or names no action.
     """
-    kind = request.headers.get("content-type", "application/json")
-    if "json" not in kind:
+    if "json" not in media_type(request.headers.get("content-type", "application/json"))[0]:
         raise UnsupportedMedia(("application/json",))
     try:
         members = _MEMBERS.decode(request.body)

@@ -47,7 +47,7 @@ class Writer:
         checkers: by status; None where there is nothing to check.
         ranges: the same for statuses that are not described one by one, by their first digit; 0 for all others.
         mode: what happens to a response that breaks the contract.
-        pruners: by status, what takes members out that other versions have.
+        pruners: by status, or as in `ranges`, what takes members out that other versions have.
         ignores_accept: whether a client gets the first media type that takes none of them (RFC 9110, 12.4.1).
     """
 
@@ -77,8 +77,10 @@ class Writer:
     def render(self, result: Result, media: str) -> Response:
         """The response that a result is."""
         value, status, headers = result.value, result.status, result.headers
-        if status in self.pruners:
-            value = result.value = self.pruners[status](value)
+        if self.pruners:
+            prune = self.pruners.get(self._described(status))
+            if prune is not None:
+                value = result.value = prune(value)
         kind = type(value)
         if (kind is dict or kind is list) and media == "application/json" and status not in _NO_BODY:
             return Response(status, encode_json(value), _JSON + headers if headers else _JSON)
@@ -91,6 +93,10 @@ class Writer:
             return Response(status, _streamed(value), _JSON + headers)
         body, named = encode(value, media)
         return Response(status, body, (("Content-Type", named), *headers))
+
+    def _described(self, status: int) -> int:
+        """What an answer is described as: its status, its first digit, or 0."""
+        return status if status in self.checkers else status // 100 if status // 100 in self.ranges else 0
 
     def refuse(self, result: Result, response: Response) -> tuple[Problem, ...]:
         """How a response breaks the contract; nothing where it does not, or where nobody asked.
@@ -148,10 +154,7 @@ def compile_writer(
     for status, answer in operation.answers.items():
         shown = next((content for name, content in answer.content.items() if "json" in name), None)
         checker = schemas.checker(shown["schema"]) if shown and "schema" in shown else None
-        if status.isdigit():
-            checkers[int(status)] = checker
-        else:
-            ranges[int(status[0]) if "X" in status.upper() else 0] = checker
+        (checkers if status.isdigit() else ranges)[_key(status)] = checker
     success = (
         operation.answers.get(str(operation.success))
         or operation.answers.get("2XX")
@@ -169,12 +172,17 @@ def compile_writer(
 def _pruners(description: Description, operation: Operation, whole: Description) -> Iterator[tuple[int, Pruner]]:
     of_all = whole.operation(operation.method, operation.path)
     for status, answer in operation.answers.items():
-        then = json_schema(of_all.answers[status].content) if status.isdigit() else None
-        now = json_schema(answer.content)
+        before = of_all.answers.get(status)  # the whole has no traits, so it does not have what they answer
+        then, now = json_schema(before.content) if before else None, json_schema(answer.content)
         if then is not None and now is not None:
             prune = compile_pruner(then, whole.schemas, now, description.schemas)
             if prune is not None:
-                yield int(status), prune
+                yield _key(status), prune
+
+
+def _key(status: str) -> int:
+    """A status, as descriptions write it: the number, or, of `2XX`, the first digit; 0 for `default`."""
+    return int(status) if status.isdigit() else int(status[0]) if "X" in status.upper() else 0
 
 
 async def _streamed(items: Iterator[Any]) -> AsyncIterator[bytes]:

@@ -5,9 +5,11 @@ Handlers answer with everything that there is; each version promised some of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from apifold.description.walk import Schema
 from apifold.schema.members import children_of, parts_of
@@ -76,16 +78,21 @@ class _Node:
         self.values = self.values if id(self.values) in reach else None
 
     def prune(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self.items.prune(item) for item in value] if self.items else value
-        if not isinstance(value, dict):
+        if value is None or isinstance(value, str | int | float | bytes):
             return value
-        kept = {}
-        for name, member in value.items():
-            if name not in self.gone:
-                below = self.members.get(name) or self.values
-                kept[name] = below.prune(member) if below and isinstance(member, dict | list) else member
-        return kept
+        if isinstance(value, msgspec.Struct):
+            value = msgspec.to_builtins(value)
+        if isinstance(value, Mapping):
+            return {name: self._member(name, member) for name, member in value.items() if name not in self.gone}
+        if isinstance(value, list | tuple):
+            return [self.items.prune(item) for item in value] if self.items else value
+        if isinstance(value, Iterator):
+            return map(self.items.prune, value) if self.items else value
+        return value
+
+    def _member(self, name: str, value: Any) -> Any:
+        below = self.members.get(name) or self.values
+        return below.prune(value) if below else value
 
 
 def _reach(nodes: Collection[_Node]) -> set[int]:

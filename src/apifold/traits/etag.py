@@ -12,6 +12,7 @@ from apifold.errors import NotFound, PreconditionFailed, PreconditionRequired
 from apifold.exchange import Around, Exchange, Result
 from apifold.http import Response
 from apifold.traits.trait import Surroundings, with_response
+from apifold.versions.version import Version
 
 Proceed = Callable[[Exchange], Awaitable[Result]]
 
@@ -55,7 +56,7 @@ class Etag:
 
 async def _reading(exchange: Exchange, proceed: Proceed) -> Result:
     result = await proceed(exchange)
-    tag = etag_of(result)
+    tag = etag_of(result, exchange.version)
     if not tag:
         return result
     if not result.header("etag"):
@@ -76,20 +77,25 @@ async def _reading(exchange: Exchange, proceed: Proceed) -> Result:
 
 async def _current(read: Proceed, exchange: Exchange) -> str:
     try:
-        return etag_of(await read(exchange))
+        return etag_of(await read(exchange), exchange.version)
     except NotFound:
         return ""
 
 
-def etag_of(result: Result) -> str:
-    """The ETag of a representation: the one its binding gives, else one of its content; "" where there is none."""
+def etag_of(result: Result, version: Version | None = None) -> str:
+    """The ETag of a representation: the one its binding gives, else one of its content; "" where there is none.
+
+    Args:
+        version: by which it is shown: two versions show two representations of one content.
+    """
     given = result.header("etag")
     if given or not 200 <= result.status < 300:
         return given
     if isinstance(result.value, Response):
         body = result.value.body
         return f'"{_digest(body)}"' if isinstance(body, bytes) else ""
-    return f'"{_digest(orjson.dumps(result.value, default=str))}"'
+    shown = "" if version is None else f"{version} "
+    return f'"{_digest(shown.encode() + orjson.dumps(result.value, default=str))}"'
 
 
 def matches(header: str, tag: str, *, weakly: bool) -> bool:

@@ -71,7 +71,7 @@ class _Patch:
                 current = await read(exchange)
                 patched = self.apply(copy.deepcopy(current.value), patch)
                 exchange.arguments["body"] = _checked(patched, current.value, replacement)
-                exchange.expected = based_on or etag_of(current)
+                exchange.expected = based_on or etag_of(current, exchange.version)
                 try:
                     return await proceed(exchange)
                 except PreconditionFailed:
