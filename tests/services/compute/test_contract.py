@@ -387,6 +387,10 @@ def test_the_image_catalogue_is_read(clouds):
     assert images.by("eve").get(f"/images/{made}").status == 404
     page = images.get("/images", limit=1).json
     assert page["next"].startswith("/v2/images?limit=1&marker=")
+    assert images.by("eve").delete(f"/images/{made}").status == 404
+    assert images.by("watcher").delete(f"/images/{made}").status == 403
+    assert images.delete(f"/images/{one['id']}").status == 403, "it is the deployment's"
+    assert (images.delete(f"/images/{made}").status, images.get(f"/images/{made}").status) == (204, 404)
 
 
 NO_BODY = {202, 204}

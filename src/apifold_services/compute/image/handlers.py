@@ -1,4 +1,4 @@
-"""The image API v2, as far as one reads."""
+"""The image API v2, as far as one reads, and removes what was made of servers."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ def list_images(
 
 def show_image(core: ComputeCore, ask: Ask, image_id: str) -> Any:
     return _shown(core.images.get(image_id, ask.project))
+
+
+def delete_image(core: ComputeCore, ask: Ask, image_id: str) -> None:
+    core.images.delete(image_id, ask.project)
 
 
 def _fits(image: Image, wanted: dict[str, str], visibility: str) -> bool:

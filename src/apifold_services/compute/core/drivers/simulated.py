@@ -126,11 +126,22 @@ class Simulated:
         self._act("crash_dump", machine)
 
     def console_output(self, machine: Machine, lines: int | None) -> str:
+        flavor, image = machine.flavor, machine.image
         said = [
             "Simulated machine, no kernel",
+            f"host: {machine.host}",
+            f"flavor: {flavor['name']}",
+            *(f"cpu{at}: simulated" for at in range(flavor["vcpus"])),
+            f"memory: {flavor['ram']} MiB",
+            f"disk: {flavor['disk']} GiB",
+            f"swap: {flavor['swap']} MiB",
+            f"root: {image.name if image else 'a volume'}",
             *(f"eth{at}: {port['address']}" for at, port in enumerate(machine.addresses)),
+            *(f"metadata: {name}" for name in machine.metadata),
+            f"keys: {len(machine.keys)}",
+            "",
+            f"{machine.name} login: ",
         ]
-        said.append(f"{machine.name} login: ")
         return "\n".join(said if lines is None else said[-lines:] if lines else [])
 
     def diagnostics(self, machine: Machine) -> dict[str, Any]:
