@@ -13,6 +13,8 @@ from sqlalchemy import update
 from apifold import Caller, SettingsError
 from apifold_services.compute.core import states
 from apifold_services.compute.core.asking import Ask
+from apifold_services.compute.core.drivers.driver import DriverFailed
+from apifold_services.compute.core.image_folder import ImageFolder
 from apifold_services.compute.core.moments import kept
 from apifold_services.compute.core.tables import servers, transitions
 from apifold_services.compute.core.telling import Telling
@@ -314,3 +316,176 @@ def test_a_group_has_no_more_members_than_it_may(cloud):
     assert cloud.post("/servers", order).status == 403
     order["server"]["min_count"] = 2
     assert cloud.post("/servers", order).status == 202
+
+
+class Watched:
+    """A driver that remembers what it was asked for, and may do something of its own before that."""
+
+    def __init__(self, before=None):
+        self.asked, self.before = [], before or {}
+
+    def __getattr__(self, name):
+        def asked(machine, *_, **__):
+            self.asked.append(name)
+            if name in self.before:
+                self.before.pop(name)()
+            return 0
+
+        return asked
+
+
+def the_transition(cloud, action):
+    with cloud.core.database.reading() as connection:
+        (row,) = connection.execute(transitions.select().where(transitions.c.action == action)).all()
+    return row
+
+
+def test_what_can_be_restored_keeps_its_machine_whatever_was_going_on(cloud):
+    id = cloud.server()
+    cloud.act(id, "reboot", {"type": "SOFT"})
+    driver = cloud.core.driver = Watched()
+    cloud.delete(f"/servers/{id}")
+    cloud.settle()
+    assert cloud.seen(id)["status"] == "SOFT_DELETED"
+    assert "destroy" not in driver.asked
+    assert driver.asked[-1] == "stop"
+    assert cloud.done(id, "restore")["status"] == "ACTIVE"
+
+
+def test_the_later_of_two_reboots_says_what_the_server_is(cloud):
+    id = cloud.server()
+    cloud.act(id, "reboot", {"type": "SOFT"})
+    assert cloud.act(id, "reboot", {"type": "HARD"}).status == 202
+    soft, hard = (the_transition(cloud, action).id for action in ("reboot", "reboot_hard"))
+    cloud.core.carry_out(AtOnce(), soft)
+    assert cloud.seen(id)["OS-EXT-STS:task_state"] == "rebooting_hard"
+    assert cloud.act(id, "os-stop").status == 409
+    cloud.core.carry_out(AtOnce(), hard)
+    assert (cloud.seen(id)["status"], cloud.seen(id)["OS-EXT-STS:task_state"]) == ("ACTIVE", None)
+
+
+def test_whoever_resets_a_state_has_the_last_word(cloud):
+    id = cloud.server()
+    cloud.act(id, "os-stop")
+    assert cloud.act(id, "os-resetState", {"state": "error"}).status == 202
+    cloud.settle()
+    assert cloud.seen(id)["status"] == "ERROR"
+
+
+def test_a_shelved_server_outlives_whoever_put_it_away(cloud):
+    """Killed once its image is made, and once it is back: nothing is lost, and what is asked again is done."""
+    id = cloud.server()
+    cloud.act(id, "shelve")
+    shelve = the_transition(cloud, "shelve")
+    cloud.core.transitions._do(shelve)  # and dies before that is written down
+    cloud.settle()
+    assert cloud.seen(id)["status"] == "SHELVED_OFFLOADED"
+    cloud.act(id, "unshelve")
+    unshelve = the_transition(cloud, "unshelve")
+    cloud.core.transitions._do(unshelve)
+    cloud.settle()
+    assert cloud.seen(id)["status"] == "ACTIVE"
+    assert len(cloud.get("/images", version="2.1").json["images"]) == 1
+
+
+def test_what_ended_well_is_not_given_up(cloud, long_ago):
+    """The duty that looks for what was forgotten saw it before its end, and its job after that."""
+    id = cloud.server()
+    image = cloud.act(id, "createImage", {"name": "x"}).headers["location"].rpartition("/")[2]
+    seen = the_transition(cloud, "snapshot")
+    cloud.settle()
+    cloud.core.transitions._give_up(seen)
+    assert cloud.get(f"/images/{image}", version="2.1").json["image"]["status"] == "ACTIVE"
+    assert cloud.seen(id)["status"] == "ACTIVE"
+
+
+def test_what_can_not_be_tidied_up_is_tried_again(cloud, long_ago, caplog):
+    id = cloud.post("/servers", cloud.order()).json["server"]["id"]
+    building = the_transition(cloud, "build")
+    cloud.core.life.delete(ASK, id, force=True)
+    cloud.core.carry_out(AtOnce(), the_transition(cloud, "delete").id)
+    jobs = cloud.core.deployment.jobs()
+    jobs.cancel(building.id)
+
+    def fails():
+        raise DriverFailed("busy")
+
+    driver = cloud.core.driver = Watched({"destroy": fails})
+    long_ago()
+    cloud.core.transitions.resume(never)
+    assert "can't be tidied up: busy" in caplog.text
+    cloud.core.transitions.resume(never)
+    assert driver.asked == ["destroy", "destroy"]
+    with cloud.core.database.reading() as connection:
+        assert connection.execute(transitions.select()).all() == []
+
+
+def test_what_was_restored_is_not_removed(cloud):
+    id = cloud.server()
+    cloud.delete(f"/servers/{id}")
+    cloud.settle()
+    with cloud.core.database.writing() as connection:
+        connection.execute(update(servers).values(terminated_at="2020-01-01T00:00:00.000000"))
+    servers_before = cloud.core.life.servers.all
+
+    def restored_meanwhile(where):
+        rows = servers_before(where)
+        cloud.done(id, "restore")
+        return rows
+
+    cloud.core.life.servers.all = restored_meanwhile
+    cloud.core.life.expire(never)
+    cloud.core.life.servers.all = servers_before
+    cloud.settle()
+    assert cloud.seen(id)["status"] == "ACTIVE"
+
+
+def test_a_server_that_can_not_come_back_is_nowhere(cloud):
+    id = cloud.server()
+    cloud.done(id, "shelve")
+    with cloud.core.database.writing() as connection:
+        connection.execute(update(servers).where(servers.c.id == id).values(metadata={"simulated:fail": "spawn"}))
+    seen = cloud.done(id, "unshelve")
+    assert (seen["status"], seen["OS-EXT-SRV-ATTR:host"]) == ("SHELVED_OFFLOADED", None)
+
+
+def test_a_resize_that_can_be_taken_back_counts_with_both_sizes(cloud):
+    large, small = cloud.flavor(vcpus=4), cloud.flavor(vcpus=1)
+    cloud.put("/os-quota-sets/development", {"quota_set": {"cores": 4}})
+    id = cloud.server(flavor=large)
+    cloud.done(id, "resize", {"flavorRef": small})
+    assert cloud.post("/servers", cloud.order(flavor=small)).status == 403
+    cloud.done(id, "confirmResize")
+    other = cloud.server(flavor=small)
+    middle = cloud.flavor(vcpus=2)
+    assert [cloud.act(one, "resize", {"flavorRef": middle}).status for one in (id, other)] == [202, 202]
+    cloud.put("/os-quota-sets/development", {"quota_set": {"cores": 5}})
+    assert cloud.post("/servers", cloud.order(flavor=middle)).status == 403, "both will grow"
+
+
+def test_what_is_told_again_is_the_same(cloud, rating):
+    address, heard, handler = rating
+    id, core = cloud.server(), cloud.core
+    ago = kept(datetime.now(UTC) - timedelta(hours=2, minutes=30))
+    with core.database.writing() as connection:
+        connection.execute(update(servers).values(launched_at=ago))
+    telling = Telling(core.database, core.usages, address, "", timedelta(hours=1))
+    handler.status = 503
+    telling.tell(never)
+    cloud.put(f"/servers/{id}", {"server": {"name": "renamed"}})
+    handler.status = 202
+    telling.tell(never)
+    ((_, (used,)),) = heard
+    assert used["labels"]["name"] != "renamed"
+
+
+def test_images_that_can_not_be_read_are_left_out(tmp_path, caplog):
+    folder = ImageFolder(tmp_path)
+    (tmp_path / "good.raw").write_bytes(b"12")
+    (tmp_path / "bad.yaml").write_text("min_disk: some\n")
+    (tmp_path / "worse.yaml").write_text("{")
+    for _ in range(2):
+        assert [image.name for image in folder.images()] == ["good"]
+    assert len(caplog.records) == 2
+    (tmp_path / "bad.yaml").write_text("{name: mended, min_disk: 2}")
+    assert [(image.name, image.min_disk) for image in folder.images()] == [("mended", 2), ("good", 0)]
