@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .clients
 KEYSTONE := .keystone
+TEMPEST := .tempest
 LISTEN ?= 127.0.0.1:8080
 
 .PHONY: help serve test check quick format bench bench-check system clean
@@ -39,10 +40,15 @@ $(KEYSTONE)/.test: tests/keystone.txt
 	$(KEYSTONE)/bin/pip install --quiet --requirement $<
 	@touch $@
 
+$(TEMPEST)/.test: tests/tempest.txt
+	$(PYTHON) -m venv $(TEMPEST)
+	$(TEMPEST)/bin/pip install --quiet --requirement $<
+	@touch $@
+
 serve: $(BIN)/.serve
 	$(BIN)/apifold serve --listen $(LISTEN)
 
-test: system $(BIN)/.test $(CLIENTS)/.test $(KEYSTONE)/.test check
+test: system $(BIN)/.test $(CLIENTS)/.test $(KEYSTONE)/.test $(TEMPEST)/.test check
 
 check:
 	$(BIN)/ruff check .
@@ -71,4 +77,4 @@ system:
 	@tools/system_packages
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) $(KEYSTONE) .apifold site build dist
+	rm -rf $(VENV) $(CLIENTS) $(KEYSTONE) $(TEMPEST) .apifold site build dist

@@ -7,8 +7,9 @@ import os
 import subprocess
 import time
 import urllib.request
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ key_repository = {folder}/credential
 [token]
 provider = fernet
 [cache]
-enabled = false
+enabled = true
+backend = dogpile.cache.memory
 [identity]
 password_hash_rounds = 4
 """
@@ -46,10 +48,15 @@ PEOPLE = {
 
 @dataclass
 class Keystone:
-    """A running Keystone and its administrator."""
+    """A running Keystone and its administrator.
+
+    Attributes:
+        people: a token of everybody, and the id of his project.
+    """
 
     url: str
     folder: Path
+    people: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def settings(self) -> dict[str, str]:
         """Those of a service behind it."""
@@ -57,19 +64,54 @@ class Keystone:
         known = {"keystone_url": self.url, "keystone_user": "admin", "keystone_project": "admin"}
         return {**known, "keystone_password": str(self.folder / "password")}
 
-    @cached_property
-    def people(self) -> dict[str, tuple[str, str]]:
-        """A token of everybody, and the id of his project."""
-        return {user: self._token(user) for user in PEOPLE}
+    @property
+    def options(self) -> list[str]:
+        """The same, for the command line."""
+        return [word for name, value in self.settings().items() for word in (f"--{name.replace('_', '-')}", value)]
 
-    def _token(self, user: str) -> tuple[str, str]:
+    def token(self, user: str, project: str) -> tuple[str, str]:
+        """A token of somebody for a project, and that one's id."""
         name = {"id": "default"}
         identity = {"methods": ["password"], "password": {"user": {"name": user, "domain": name, "password": "secret"}}}
-        scope = {"project": {"name": PEOPLE[user][0], "domain": name}}
-        body = json.dumps({"auth": {"identity": identity, "scope": scope}}).encode()
-        request = urllib.request.Request(f"{self.url}/auth/tokens", body, {"Content-Type": "application/json"})
+        scope = {"project": {"name": project, "domain": name}}
+        headers, told = self._ask("POST", "/auth/tokens", {"auth": {"identity": identity, "scope": scope}})
+        return headers["X-Subject-Token"], told["token"]["project"]["id"]
+
+    def add(self, user: str, project: str, role: str) -> None:
+        """Somebody, with a role in a project."""
+        found = self._named("projects", project) or self._make("project", name=project)
+        person = self._named("users", user) or self._make("user", name=user, password="secret")
+        part = self._named("roles", role)
+        self.ask("PUT", f"/projects/{found['id']}/users/{person['id']}/roles/{part['id']}")
+
+    @contextmanager
+    def offering(self, kind: str, name: str, address: str) -> Iterator[None]:
+        """Has a service in its catalogue for a while."""
+        service = self._make("service", name=name, type=kind)
+        place = {"service_id": service["id"], "interface": "public", "region": "RegionOne", "url": address}
+        self._make("endpoint", **place)
+        try:
+            yield
+        finally:
+            self.ask("DELETE", f"/services/{service['id']}")
+
+    def ask(self, method: str, path: str, body: dict | None = None) -> dict:
+        """What it answers its administrator."""
+        return self._ask(method, path, body, self.people["admin"][0])[1]
+
+    def _make(self, kind: str, **said: str) -> dict:
+        return self.ask("POST", f"/{kind}s", {kind: said})[kind]
+
+    def _named(self, kinds: str, name: str) -> dict | None:
+        return next(iter(self.ask("GET", f"/{kinds}?name={name}")[kinds]), None)
+
+    def _ask(self, method: str, path: str, body: dict | None = None, token: str = "") -> tuple[Mapping[str, str], dict]:
+        headers = {"Content-Type": "application/json", **({"X-Auth-Token": token} if token else {})}
+        request = urllib.request.Request(
+            self.url + path, json.dumps(body).encode() if body else None, headers, method=method
+        )
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.headers["X-Subject-Token"], json.loads(answer.read())["token"]["project"]["id"]
+            return answer.headers, json.loads(answer.read() or b"{}")
 
     def openstack(self, words: str, user: str = "admin", project: str = "admin"):
         """What `openstack WORDS` tells, as somebody, as JSON where it can be had."""
@@ -110,7 +152,7 @@ def keystone(tmp_path_factory):
     places = [word for kind in ("admin", "internal", "public") for word in (f"--bootstrap-{kind}-url", url)]
     manage("bootstrap", "--bootstrap-password", "secret", *places, "--bootstrap-region-id", "RegionOne")
     line = [str(HOME / "uwsgi"), "--http-socket", f"127.0.0.1:{port}", "--module", "keystone.wsgi.api:application"]
-    line += ["--master", "--processes", "2", "--enable-threads", "--lazy-apps", "--virtualenv", str(HOME.parent)]
+    line += ["--master", "--processes", "1", "--threads", "4", "--lazy-apps", "--virtualenv", str(HOME.parent)]
     line += ["--die-on-term", "--disable-logging", "--buffer-size", "65535", "--add-header", "Connection: close"]
     environment = {**os.environ, "OS_KEYSTONE_CONFIG_DIR": str(folder)}
     with (folder / "log").open("wb") as log:
@@ -118,12 +160,11 @@ def keystone(tmp_path_factory):
     made = Keystone(url, folder)
     try:
         _wait(url, process, folder / "log")
-        for project in ("demo", "other"):
-            made.openstack(f"project create {project}")
+        made.people = {"admin": made.token("admin", "admin")}
         for user, (project, role) in PEOPLE.items():
             if user != "admin":
-                made.openstack(f"user create --password secret {user}")
-                made.openstack(f"role add --user {user} --project {project} {role}")
+                made.add(user, project, role)
+                made.people[user] = made.token(user, project)
         yield made
     finally:
         process.terminate()

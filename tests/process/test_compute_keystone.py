@@ -14,26 +14,13 @@ pytestmark = [
 
 
 @pytest.fixture
-def cloud(server, keystone, tmp_path):
-    (tmp_path / "password").write_text("secret")
-    known = ("--keystone-url", keystone.url, "--keystone-user", "admin", "--keystone-project", "admin")
-    started = server(
-        "compute",
-        "--no-access-log",
-        "--workers",
-        "2",
-        "--auth",
-        "keystone",
-        *known,
-        "--keystone-password",
-        tmp_path / "password",
-    )
-    for kind, name, at in (("compute", "nova", "v2.1"), ("image", "glance", "image/v2")):
-        keystone.openstack(f"service create --name {name} {kind}")
-        keystone.openstack(f"endpoint create --region RegionOne {name} public {started.url}/{at}")
-    yield started
-    for name in ("nova", "glance"):
-        keystone.openstack(f"service delete {name}")
+def cloud(server, keystone):
+    started = server("compute", "--no-access-log", "--workers", "2", "--auth", "keystone", *keystone.options)
+    with (
+        keystone.offering("compute", "nova", f"{started.url}/v2.1"),
+        keystone.offering("image", "glance", f"{started.url}/image/v2"),
+    ):
+        yield started
 
 
 def test_a_member_and_an_administrator(cloud, keystone):
@@ -51,11 +38,7 @@ def test_a_member_and_an_administrator(cloud, keystone):
     assert {one["Name"] for one in ada("flavor list --all")} >= {"small"}
     assert hidden["id"] in {one["ID"] for one in ada("flavor list --private")}
     ada("keypair create key", "")
-    made = ada(
-        "server create --image cirros --flavor small --key-name key --network private --wait web".replace(
-            " --network private", ""
-        )
-    )
+    made = ada("server create --image cirros --flavor small --key-name key --wait web")
     assert made["status"] == "ACTIVE"
     demo = keystone.openstack("project show demo -f json")["id"]
     assert made["project_id"] == demo

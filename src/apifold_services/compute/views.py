@@ -95,7 +95,6 @@ class ServerView:
             "addresses": self._addresses(server),
             "key_name": row.key_name,
             "config_drive": "True" if row.config_drive else "",
-            "security_groups": [{"name": name} for name in row.security_groups],
             "OS-EXT-AZ:availability_zone": row.availability_zone,
             "OS-EXT-STS:power_state": row.power_state,
             "OS-EXT-STS:task_state": row.task_state,
@@ -105,6 +104,7 @@ class ServerView:
             "os-extended-volumes:volumes_attached": [
                 {"id": one.volume_id, "delete_on_termination": one.delete_on_termination} for one in server.volumes
             ],
+            **({"security_groups": [{"name": name} for name in row.security_groups]} if row.security_groups else {}),
             **self.resources.server_fields(server),
         }
 

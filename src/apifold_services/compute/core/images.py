@@ -74,8 +74,12 @@ class Images:
     def begin(self, connection: Connection, server: Any, name: str, metadata: Mapping[str, str]) -> str:
         """Note an image that is to be made of a server; its id."""
         id, moment = str(uuid.uuid4()), now()
+        given = next((one.min_ram for one in self.folder.images() if one.id == server.image_id), None)
+        made = select(images.c.min_ram).where(images.c.id == server.image_id)
+        least = given if given is not None else connection.scalar(made) or 0
         values = {"id": id, "project_id": server.project_id, "name": name, "status": "queued", "server_id": server.id}
-        values |= {"base_id": server.image_id, "size": 0, "min_disk": server.flavor["disk"], "min_ram": 0}
+        values |= {"base_id": server.image_id, "size": 0, "min_disk": server.flavor["disk"]}
+        values["min_ram"] = least
         connection.execute(insert(images).values(**values, metadata=dict(metadata), created=moment, updated=moment))
         return id
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
+from apifold import Request
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.compute import ComputeCore
 from apifold_services.compute.core.image_folder import Image
@@ -12,13 +13,17 @@ from apifold_services.compute.core.images import behind
 from apifold_services.compute.core.moments import zulu
 
 USUAL, MOST = 25, 1000
-FILTERS = ("name", "id", "status")
+IGNORED = frozenset(
+    ("limit", "marker", "visibility", "sort", "sort_key", "sort_dir", "tag", "member_status", "size_min", "size_max")
+    + ("os_hidden", "protected", "created_at", "updated_at")
+)
+"""What is no filter by a property, whether anything is done with it or not."""
 
 
 def list_images(
-    core: ComputeCore, ask: Ask, limit: int = USUAL, marker: str = "", visibility: str = "", **said: str
+    core: ComputeCore, ask: Ask, request: Request, limit: int = USUAL, marker: str = "", visibility: str = ""
 ) -> Any:
-    wanted = {name: said[name] for name in FILTERS if name in said}
+    wanted = {name: value for name, value in parse_qsl(request.query) if name not in IGNORED}
     found = behind([one for one in core.images.page(ask.project) if _fits(one, wanted, visibility)], marker)
     part = found[: min(limit, MOST)]
     query = {**wanted, **({"visibility": visibility} if visibility else {})}
@@ -36,9 +41,15 @@ def delete_image(core: ComputeCore, ask: Ask, image_id: str) -> None:
     core.images.delete(image_id, ask.project)
 
 
+def list_image_tasks(core: ComputeCore, ask: Ask, image_id: str) -> Any:
+    core.images.get(image_id, ask.project)
+    return {"tasks": []}
+
+
 def _fits(image: Image, wanted: dict[str, str], visibility: str) -> bool:
-    shown = {"name": image.name, "id": image.id, "status": image.status}
-    return wanted.items() <= shown.items() and visibility in ("", "all", _visibility(image))
+    shown = _shown(image)
+    fits = all(str(shown.get(name)) == value for name, value in wanted.items())
+    return fits and visibility in ("", "all", _visibility(image))
 
 
 def _visibility(image: Image) -> str:
