@@ -15,6 +15,8 @@ TOKENS = """
 - {token: ada-token, user: ada, project: "a1", roles: [member, reader]}
 - {token: eve-token, user: eve, project: "e1", roles: [member, reader]}
 - {token: watcher-token, user: watcher, project: "a1", roles: [reader]}
+- {token: manager-token, user: manager, project: "a1", roles: [manager]}
+- {token: service-token, user: neutron, project: "s1", roles: [service]}
 - {token: admin-token, user: root, project: "c0", roles: [admin, member, reader]}
 """
 
@@ -38,7 +40,14 @@ class AtOnce:
 
 PEOPLE = {
     name: (f"{name}-token", project)
-    for name, project in (("ada", "a1"), ("watcher", "a1"), ("eve", "e1"), ("admin", "c0"))
+    for name, project in (
+        ("ada", "a1"),
+        ("watcher", "a1"),
+        ("eve", "e1"),
+        ("admin", "c0"),
+        ("manager", "a1"),
+        ("service", "s1"),
+    )
 }
 """Token and project of each, where tokens are in a file."""
 

@@ -84,16 +84,10 @@ class Transitions:
     def carry_out(self, job: RunningJob, id: str) -> dict[str, Any]:
         """The function of the job."""
         one = self._get(id)
-        if one is not None and one.state == GOING:
-            change = CHANGES[one.action]
-            try:
-                values, reason = job.step(one.action, self._do, one), ""
-            except Fault as error:
-                values, reason = {}, str(error)
-            except Exception as error:  # whatever it was, the server must not be busy for ever
-                log.exception("%s of server %s failed", one.action, one.server_id)
-                values, reason = {}, f"Unexpected {type(error).__name__}"
-            self._end(one, change.failed(reason, now()) if reason else values, reason)
+        if one is not None:
+            began = one.state == GOING
+            values, reason = job.step(one.action, self._do, one) if began else ({}, "Something else was asked for.")
+            self._end(one, values, reason)
         self._tidy(id)
         return {}
 
@@ -119,8 +113,7 @@ class Transitions:
 
     def _give_up(self, one: Row[Any]) -> None:
         """End what its job did not, if it did not: it may have done so since we looked."""
-        reason = "It was given up."
-        self._end(one, CHANGES[one.action].failed(reason, now()), reason)
+        self._end(one, {}, "It was given up.")
         try:
             self._tidy(one.id)
         except Fault as fault:  # it is tried again
@@ -136,7 +129,17 @@ class Transitions:
             row: Row[Any] = connection.execute(select(servers).where(servers.c.id == one.server_id)).one()
             return row
 
-    def _do(self, one: Row[Any]) -> dict[str, Any]:
+    def _do(self, one: Row[Any]) -> tuple[Mapping[str, Any], str]:
+        """Do it; values of the server's row afterwards, and why it failed, if it did."""
+        try:
+            return self._done(one), ""
+        except Fault as error:
+            return {}, str(error) or error.title
+        except Exception as error:  # whatever it was, the server must not be busy for ever
+            log.exception("%s of server %s failed", one.action, one.server_id)
+            return {}, f"Unexpected {type(error).__name__}"
+
+    def _done(self, one: Row[Any]) -> dict[str, Any]:
         if one.action != "delete":
             self._wait(one)
         with self.database.writing() as connection:
@@ -145,7 +148,8 @@ class Transitions:
 
     def _wait(self, one: Row[Any]) -> None:
         """Until what this one overtook is at its end, if that is soon: it may still do something with the machine."""
-        before = (transitions.c.server_id == one.server_id) & (transitions.c.state == OVERTAKEN)
+        others = (transitions.c.server_id == one.server_id) & (transitions.c.id != one.id)
+        before = others & (transitions.c.state == OVERTAKEN)
         until = monotonic() + PATIENCE
         while monotonic() < until:
             with self.database.reading() as connection:
@@ -165,8 +169,10 @@ class Transitions:
             if state == GOING:
                 ended = update(transitions).where(transitions.c.id == one.id)
                 connection.execute(ended.values(state=FAILED if reason else DONE))
-                _put(connection, row, {"task_state": None, **values, "updated": now()})
-                follower = "" if reason else CHANGES[one.action].then(one.arguments)
+                change = CHANGES[one.action]
+                ends_in = change.failed(reason, now()) if reason else values
+                _put(connection, row, {"task_state": None, **ends_in, "updated": now()})
+                follower = "" if reason else change.then(one.arguments)
                 if follower:
                     following = _note(connection, row.id, Order(follower), one.record)
         if following:
