@@ -17,6 +17,7 @@ TOKENS = """
 - {token: watcher-token, user: watcher, project: "a1", roles: [reader]}
 - {token: manager-token, user: manager, project: "a1", roles: [manager]}
 - {token: service-token, user: neutron, project: "s1", roles: [service]}
+- {token: unscoped-token, user: ada, roles: [member, reader]}
 - {token: admin-token, user: root, project: "c0", roles: [admin, member, reader]}
 """
 

@@ -159,3 +159,9 @@ def test_services_that_can_not_be_switched(newest):
     assert admin.put("/os-services/force-down", {**one, "binary": "nova-compute"}).status == 400
     reasoned = {"host": "simulated-1", "binary": "nova-compute", "disabled_reason": "x"}
     assert admin.put("/os-services/enable", reasoned).status == 200
+
+
+def test_a_token_for_no_project_sees_nobodys_things(base21):
+    hidden = base21.flavor(**{"os-flavor-access:is_public": False})
+    for path in ("/servers", f"/servers/{base21.server()}", f"/flavors/{hidden}", "/images"):
+        assert base21.get(path, token="unscoped-token").status == 403, path
