@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from apifold import Conflict, Database, Invalid, NotFound
+from apifold import Conflict, Database, Denied, Invalid, NotFound
 from apifold_services.compute.core import keys
 from apifold_services.compute.core.listing import Cut, ordered
 from apifold_services.compute.core.moments import now
@@ -50,25 +50,26 @@ class Keypairs:
             raise NotFound(f"Keypair {name} not found for user {user}")
         return row
 
-    def count(self, user: str) -> int:
-        """How many a user has."""
-        with self.database.reading() as connection:
-            return connection.scalar(select(func.count()).select_from(keypairs).where(keypairs.c.user_id == user)) or 0
-
-    def keep(self, user: str, name: str, public_key: str, kind: str) -> Row[Any]:
+    def keep(self, user: str, name: str, public_key: str, kind: str, most: int) -> Row[Any]:
         """Keep a public key.
 
         Args:
             kind: as `keys` has it.
+            most: how many the user may have; -1 for any number.
 
         Raises:
             Invalid: it is no such key.
+            Denied: the user has as many as he may.
             Conflict: the user has one of that name.
         """
         fingerprint = keys.fingerprint(kind, public_key)
         values = {"user_id": user, "name": name, "type": kind, "public_key": public_key, "fingerprint": fingerprint}
         try:
             with self.database.writing() as connection:
+                self.database.lock(connection, f"keypairs {user}")
+                count = select(func.count()).select_from(keypairs).where(keypairs.c.user_id == user)
+                if 0 <= most <= (connection.scalar(count) or 0):
+                    raise Denied("Quota exceeded, too many key pairs.")
                 connection.execute(insert(keypairs).values(**values, created=now()))
         except IntegrityError:
             raise Conflict(f"Key pair '{name}' already exists.") from None

@@ -25,12 +25,10 @@ def list_keypairs(core: ComputeCore, ask: Ask, allowed: Allowed, user_id: str = 
 
 def create_keypair(core: ComputeCore, ask: Ask, allowed: Allowed, keypair: Mapping[str, Any]) -> Any:
     user = _whose(ask, allowed, keypair.get("user_id", ""))
-    limit = core.quotas.limits(ask.caller.project, user)["key_pairs"]
-    if 0 <= limit <= core.keypairs.count(user):
-        raise Denied("Quota exceeded, too many key pairs.")
+    most = core.quotas.limits(ask.caller.project, user)["key_pairs"]
     kind = keypair.get("type", "ssh")
     private, public = ("", keypair["public_key"]) if "public_key" in keypair else keys.generate(kind, user)
-    made = core.keypairs.keep(user, keypair["name"].strip(), public, kind)
+    made = core.keypairs.keep(user, keypair["name"].strip(), public, kind, most)
     shown = {**_brief(made), "user_id": user, **({"private_key": private} if private else {})}
     return {"keypair": shown}
 
