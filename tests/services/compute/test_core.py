@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -489,3 +490,33 @@ def test_images_that_can_not_be_read_are_left_out(tmp_path, caplog):
     assert len(caplog.records) == 2
     (tmp_path / "bad.yaml").write_text("{name: mended, min_disk: 2}")
     assert [(image.name, image.min_disk) for image in folder.images()] == [("mended", 2), ("good", 0)]
+
+
+@pytest.mark.parametrize("store", ["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.postgres)])
+def test_of_what_is_changed_at_once_nothing_is_lost(tmp_path_factory, request, store):
+    database = request.getfixturevalue("postgresql_database") if store == "PostgreSQL" else ""
+    client = opened(tmp_path_factory, "none", database=database)
+    cloud = Cloud(client, "/v2.1", version="2.26")
+    core, id, flavor = cloud.core, cloud.server(), cloud.flavor()
+
+    def attach(number):
+        with core.servers.admitted(ASK, id, "attach_volume") as (connection, _):
+            core.volumes.attach(connection, id, f"v{number}")
+
+    def tag(number):
+        core.servers.change(ASK, id, "update_tags", lambda row: {"tags": [*row.tags, f"t{number}"]})
+
+    with ThreadPoolExecutor(12) as pool:
+        for change in (
+            lambda number: core.flavors.set_extra_specs(flavor, {f"k{number}": "v"}),
+            lambda number: core.quotas.set("p", "", {"cores": number}, force=True),
+            lambda number: core.quotas.set_class("default", {"cores": number + 10}),
+            lambda _: core.hosts.report(),
+            attach,
+            tag,
+        ):
+            list(pool.map(change, range(20)))
+    assert len(core.flavors.get(flavor).extra_specs) == 20
+    assert len({row.device for row in core.volumes.page(id)}) == 20
+    assert len(core.servers.get(id).row.tags) == 20
+    client.close()
