@@ -50,11 +50,12 @@ serve: $(BIN)/.serve
 
 test: system $(BIN)/.test $(CLIENTS)/.test $(KEYSTONE)/.test $(TEMPEST)/.test check
 
+# Half of the tests wait for processes of their own, so two files are run at a time.
 check:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 quick:
 	$(BIN)/ruff check .
