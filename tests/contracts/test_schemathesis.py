@@ -38,7 +38,7 @@ def run(url: str, *more: str, config: Path | None = None) -> subprocess.Complete
         "--no-color",
         *more,
     ]
-    return subprocess.run(line, capture_output=True, text=True, timeout=300)
+    return subprocess.run(line, capture_output=True, text=True, timeout=900)
 
 
 def test_benchmark(server, tmp_path):
