@@ -225,9 +225,8 @@ def _given(taken: _Taken, operation: Operation, workplace: Workplace) -> _Given:
     by_field = body and "body" not in taken.named and not whole and not taken.any and not member
     declared = {argument_name(parameter.inner_name): parameter for parameter in operation.parameters}
     # What the rule was asked about is in the path: a member of the body never takes its place.
-    fields = (
-        tuple(one for one in _fields(operation, workplace) if argument_name(one) not in declared) if by_field else ()
-    )
+    members = _fields(operation, workplace) if by_field else ()
+    fields = tuple(one for one in members if argument_name(one) not in declared)
     return _Given(
         declared=declared,
         has_body=body is not None,

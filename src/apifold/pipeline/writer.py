@@ -113,9 +113,8 @@ class Writer:
 
     def _problems(self, result: Result, response: Response) -> tuple[Problem, ...]:
         status = result.status
-        checker = self.checkers.get(status, _UNDESCRIBED)
-        if checker is _UNDESCRIBED:
-            checker = self.ranges.get(status // 100, self.ranges.get(0, _UNDESCRIBED))
+        key = self._described(status)
+        checker = self.checkers.get(key, self.ranges.get(key, _UNDESCRIBED))
         if checker is _UNDESCRIBED:
             is_fine = status == 304 or not (self.checkers or self.ranges)
             return () if is_fine else (Problem("status", "", f"{status} is not described"),)

@@ -39,8 +39,10 @@ class Network:
 
     def gives(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         """Whether servers can have an address."""
-        first = next(iter(self.cidr.hosts()), None)
-        return address in self.cidr and address not in (self.cidr[0], first) and address not in _broadcast(self.cidr)
+        taken = {self.cidr[0], next(iter(self.cidr.hosts()), None)}
+        if self.cidr.version == 4:  # in IPv6 no address means all of a network (RFC 4291)
+            taken.add(self.cidr.broadcast_address)
+        return address in self.cidr and address not in taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +163,6 @@ class Networks:
             }
             found.setdefault(name, []).append(shown)
         return found
-
-
-def _broadcast(
-    cidr: ipaddress.IPv4Network | ipaddress.IPv6Network,
-) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
-    """The address that means all of a network; there is none in IPv6 (RFC 4291)."""
-    return (cidr.broadcast_address,) if cidr.version == 4 else ()
 
 
 def _mac() -> str:

@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from apifold import ENDED_STATES, Database, Deployment, Fault, NotFound, RunningJob
+from apifold import ENDED_STATES, Database, Deployment, Fault, Job, NotFound, RunningJob
 from apifold_services.compute.core import records
 from apifold_services.compute.core.asking import Ask
 from apifold_services.compute.core.changes import CHANGES, GOING, Work
@@ -99,17 +99,18 @@ class Transitions:
         for one in forgotten:
             if stopped():
                 return
-            if not self._has_job(one.id):
+            job = self._job(one.id)
+            if job is None:
                 self.begin(one.id)
-            elif self.deployment.jobs().get(one.id).state in ENDED_STATES:
+            elif job.state in ENDED_STATES:
                 self._give_up(one)
 
-    def _has_job(self, id: str) -> bool:
+    def _job(self, id: str) -> Job | None:
         try:
-            self.deployment.jobs().get(id)
+            found: Job = self.deployment.jobs().get(id)
         except NotFound:
-            return False
-        return True
+            return None
+        return found
 
     def _give_up(self, one: Row[Any]) -> None:
         """End what its job did not, if it did not: it may have done so since we looked."""
