@@ -50,6 +50,8 @@ COMES = ("-incoming", "defer")
 UNLIMITED = 2**60
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH")
 PRESS_SECONDS = 5.0
+GONE_SECONDS = 0.5
+"""A process that was killed hangs up before it is gone."""
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -133,7 +135,7 @@ class Guest:
             try:
                 return POWER.get(self.tell("query-status")["status"], states.PAUSED)
             except DriverFailed:
-                if process.ended(0):
+                if process.ended(GONE_SECONDS):
                     return states.SHUTDOWN
                 raise
 
