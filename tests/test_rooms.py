@@ -17,6 +17,7 @@ ROOMS = (
     "extension_points",
     "settings",
     "confined",
+    "lasting",
     "outgoing",
     "exchange",
     "description",

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic, sleep
+from typing import IO
 
 POLL_SECONDS = 0.05
 KEPT_VARIABLES = ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
@@ -28,7 +29,9 @@ class Limits:
     """What a child may take; 0 is no limit.
 
     `seconds` of wall-clock and `cpu_seconds` of processor time; `memory` and `output` (errors among it) in bytes;
-    `niceness` from 0 to 19; `cores` by number, all of them where empty.
+    `niceness` from 0 to 19; `cores` by number, all of them where empty. `data` is memory that is written to, in bytes:
+    for programs that reserve much more than they use. `user` is the number of the user and the group that it runs as,
+    which only root may choose; its `processes` are counted together, however many children they are from.
     """
 
     seconds: float = 60.0
@@ -36,6 +39,9 @@ class Limits:
     memory: int = 0
     output: int = 1_000_000
     niceness: int = 0
+    data: int = 0
+    processes: int = 0
+    user: int = 0
     cores: tuple[int, ...] = ()
 
 
@@ -65,6 +71,7 @@ def run_confined(
     directory: Path | None = None,
     variables: Mapping[str, str] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    log: Path | None = None,
 ) -> Outcome:
     """Run a command and wait for its end.
 
@@ -73,15 +80,17 @@ def run_confined(
         directory: where it runs; a fresh temporary one otherwise, gone afterwards.
         variables: environment variables, beside the few that are kept.
         stop: asked now and then; where it says so, the child is ended.
+        log: file that what it writes is added to as it comes, errors among it; the outcome has none of it then.
 
     Raises:
         OSError: it can't be started.
     """
     with (
         tempfile.TemporaryDirectory(prefix="apifold-") as fresh,
-        tempfile.TemporaryFile() as out,
+        open(log, "ab") if log else tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
     ):
+        before = os.fstat(out.fileno()).st_size
         began = monotonic()
         environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         environment |= {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HOME": fresh, **(variables or {})}
@@ -89,24 +98,30 @@ def run_confined(
             [sys.executable, "-I", "-S", __file__, json.dumps(asdict(limits)), str(os.getpid()), *command],
             stdin=subprocess.DEVNULL,
             stdout=out,
-            stderr=err,
+            stderr=out if log else err,
             cwd=directory or fresh,
             env=environment,
             start_new_session=True,
         )
-        cut = _wait(child, limits, began, (out.fileno(), err.fileno()), stop)
+        cut = _wait(child, limits, began, lambda: _written(out) + _written(err) - before, stop)
         seconds = round(monotonic() - began, 3)
+        if log:
+            return Outcome(child.returncode, "", "", seconds, cut)
         return Outcome(child.returncode, _text(out.fileno(), limits.output), _text(err.fileno(), 20_000), seconds, cut)
 
 
 def _wait(
-    child: subprocess.Popen[bytes], limits: Limits, began: float, written: tuple[int, ...], stop: Callable[[], bool]
+    child: subprocess.Popen[bytes],
+    limits: Limits,
+    began: float,
+    written: Callable[[], int],
+    stop: Callable[[], bool],
 ) -> str:
     cut = ""
     while child.poll() is None and not cut:
         if limits.seconds and monotonic() - began > limits.seconds:
             cut = "time"
-        elif limits.output and sum(os.fstat(one).st_size for one in written) > limits.output:
+        elif limits.output and written() > limits.output:
             cut = "output"
         elif stop():
             cut = "stopped"
@@ -121,6 +136,10 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+
+
+def _written(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 def _text(descriptor: int, most: int) -> str:
@@ -143,7 +162,17 @@ def _become(limits: Limits, parent: int, command: list[str]) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
     if limits.memory:
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
+    if limits.data:
+        resource.setrlimit(resource.RLIMIT_DATA, (limits.data, limits.data))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if limits.user:
+        os.setgroups([])
+        os.setgid(limits.user)
+        os.setuid(limits.user)
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # another user's, it was forgotten
+    if limits.processes:
+        resource.setrlimit(resource.RLIMIT_NPROC, (limits.processes, limits.processes))
     try:
         os.execvp(command[0], command)  # noqa: S606  # no shell, on purpose
     except OSError as error:

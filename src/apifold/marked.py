@@ -76,6 +76,12 @@ def read_file(path: Path) -> Any:
         raise _refused(str(path), 0, "this is not UTF-8 text", "save the file as UTF-8") from None
 
 
+def write(value: Any) -> str:
+    """Plain data as YAML text, members in their order."""
+    text: str = yaml.dump(value, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
+    return text
+
+
 def line(text: str, pointer: str) -> int:
     """The line, from 1, of what a JSON Pointer (RFC 6901) names; of its nearest parent where it is missing."""
     try:

@@ -20,7 +20,7 @@ from apifold.routing import Table
 from apifold.schema.coerce import MISSING, compile_coercer
 from apifold.schema.generate import CannotGenerate, generate
 from apifold.schema.patterns import CannotMatch, matching
-from apifold.traits.patch import MergePatch
+from apifold.traits.patch import merged
 from apifold.traits.select import select
 
 SAME = lambda schema: schema  # noqa: E731  # nothing to resolve
@@ -419,7 +419,7 @@ def test_a_pattern_without_a_text_is_refused():
     ],
 )
 def test_merge_patch_does_as_its_rfc_shows(thing, patch, result):
-    assert MergePatch(None).apply(thing, patch) == result
+    assert merged(thing, patch) == result
 
 
 def test_a_selection_keeps_what_it_names():

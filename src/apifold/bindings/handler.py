@@ -265,8 +265,9 @@ def trait_arguments(operation: Operation) -> Iterator[str]:
     habits = operation.extension.habits
     if "page" in habits:
         yield from ("limit", "marker", "offset")
-    if "select" in habits:
-        yield argument_name(habits["select"] if isinstance(habits["select"], str) else "fields")
+    for option in (habits[name] for name in ("select", "replace") if name in habits):
+        named = option.get("select") or option.get("name") if isinstance(option, dict) else option
+        yield argument_name(named if isinstance(named, str) else "fields")
 
 
 def _fields(operation: Operation, workplace: Workplace) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ class DocumentExtension(msgspec.Struct, frozen=True, kw_only=True):
     aliases: dict[str, str] = {}
     project_in_path: bool = False
     request_id: dict[str, str] = {}
+    traits: dict[str, dict[str, Any]] = {}
 
 
 class VersionedExtension(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +103,7 @@ class SchemaExtension(VersionedExtension, frozen=True, kw_only=True):
 
     read_only_reason: str = ""
     source: str = ""
+    link: str = ""
     action: str = ""
     absent: Any = None
     loosely: dict[str, Any] | None = None
@@ -142,9 +144,15 @@ def document_extension(document: dict[str, Any]) -> DocumentExtension:
     return msgspec.convert(document.get(KEY) or {}, DocumentExtension)
 
 
-def operation_extension(operation: dict[str, Any]) -> OperationExtension:
-    """An operation's keys; call it when `check_extensions` found nothing."""
-    return msgspec.convert(operation.get(KEY) or {}, OperationExtension)
+def operation_extension(operation: dict[str, Any], method: str, document: dict[str, Any]) -> OperationExtension:
+    """An operation's keys, with the traits that its document gives to all of its method; call it when
+    `check_extensions` found nothing."""
+    own = msgspec.convert(operation.get(KEY) or {}, OperationExtension)
+    given = ((document.get(KEY) or {}).get("traits") or {}).get(method.lower())
+    if not given:
+        return own
+    habits = {name: option for name, option in {**given, **own.habits}.items() if option is not False}
+    return msgspec.structs.replace(own, traits=habits)
 
 
 def check_extensions(data: dict[str, Any], places: Places) -> list[DescriptionError]:

@@ -91,7 +91,7 @@ def _operation(
             if not str(status).startswith("x-")
         },
         security=operation.get("security", document.get("security")),
-        extension=operation_extension(operation),
+        extension=operation_extension(operation, method, document),
         written=operation,
     )
 

@@ -18,7 +18,7 @@ from apifold.errors import DescriptionError, DescriptionErrors, MissingExtra, Se
 from apifold.exchange import Call
 from apifold.generation.gate import compile_gate
 from apifold.generation.sources import declares_sources, mapped, source_errors
-from apifold.generation.traits import around, reading, with_traits
+from apifold.generation.traits import after_looking, around, reading, with_traits
 from apifold.pipeline.dialects import Dialect, TemplateDialect
 from apifold.pipeline.ending import Ending
 from apifold.pipeline.endpoint import Api, Endpoint, Shadow
@@ -28,10 +28,11 @@ from apifold.pipeline.versions import Versions
 from apifold.pipeline.writer import compile_writer
 from apifold.routing import Table, split_choice
 from apifold.schema.checker import Schemas
-from apifold.schema.members import compile_shaper
+from apifold.schema.members import children_of, compile_shaper, parts_of
 from apifold.schema.projection import Side, is_marked
 from apifold.settings import ApiSettings, Mode, OperationSettings, Settings
-from apifold.traits import Surroundings
+from apifold.traits import Surroundings, Whole
+from apifold.traits.change import Change
 from apifold.versions.history import History
 from apifold.versions.lifecycle import Lifecycle
 from apifold.versions.negotiation import Negotiation
@@ -356,14 +357,19 @@ class _Compiler:
         operation = bound.operation
         mode = self._mode(operation, "response") or self.settings.validation_response
         name = operation.id or operation.title
+        reader, call = bound.reader, self._call(operation, bound.call, self.implementation)
+        beside = self.bound.get((operation.path, "GET"))
+        if beside and any(isinstance(trait, Change) for trait in self.traits.get(operation.title, ())):
+            reader, body = reader.apart()
+            call = after_looking(call, body, reading(beside.operation, beside.reader, beside.call))
         return Endpoint(
             api=self.description.name,
             name=name,
             label=f"{self.description.name}\n{name}",
             title=f"{operation.method} {self.description.template_base}{operation.path}",
             gate=compile_gate(self.description, operation, method, self.grounds.policy),
-            reader=bound.reader,
-            call=self._call(operation, bound.call, self.implementation),
+            reader=reader,
+            call=call,
             writer=compile_writer(self.description, operation, self.responses, mode, self.made.history.whole),
             shadow=self._shadow(bound),
             streams=operation.extension.stream and (self.implementation == "native" or "://" in self.implementation),
@@ -405,24 +411,27 @@ class _Compiler:
             read=reading(beside.operation, beside.reader, beside.call)
             if beside and beside.operation is not operation
             else None,
-            replacement=self._replacement(operation),
+            whole=self._whole(operation),
             database=self.tools.deployment.database,
             threads=self.tools.threads,
         )
 
-    def _replacement(self, operation: Operation) -> Any:
-        """What puts the thing on a path in shape when it is written whole."""
+    def _whole(self, operation: Operation) -> Whole | None:
+        """How the thing on a path is written whole."""
         schema = self.description.written_whole(operation.path)
         if schema is None:
             return None
         strip = self.undescribed.body == "strip"
         named = self.description.schemas
-        properties = self.description.resolve(schema).get("properties") or {}
-        read_only = tuple(name for name, child in properties.items() if is_marked(child, "readOnly", named))
-        return (
+        members = children_of(part for part, _ in parts_of(schema, named)).members
+        read_only = {
+            name for name, schemas in members.items() if any(is_marked(one, "readOnly", named) for one in schemas)
+        }
+        return Whole(
             self.requests[self.undescribed.body == "reject"].checker(schema),
             compile_shaper(schema, named, strip=strip),
-            read_only,
+            frozenset(members),
+            frozenset(read_only),
         )
 
 

@@ -15,7 +15,7 @@ from apifold.exchange import Call, Exchange, Result
 from apifold.marked import escape
 from apifold.schema.checker import Schemas
 from apifold.schema.generate import CannotGenerate, generate
-from apifold.schema.mapping import Mapping, Path, compile_mapping, parse_source, source_of
+from apifold.schema.mapping import Link, Mapping, Path, compile_mapping, parse_source, source_of
 from apifold.schema.members import parts_of
 from apifold.schema.projection import is_marked
 
@@ -31,27 +31,29 @@ def mapped(call: Call, operation: Operation, description: Description) -> Call:
     }
     if not lift and not lowers:
         return call
+    links = any(mapping.has_links for mapping in lowers.values())
 
-    def lowered(result: Result) -> Result:
+    def lowered(result: Result, address: str) -> Result:
         status = result.status
         mapping = lowers.get(str(status)) or lowers.get(f"{status // 100}XX") or lowers.get("DEFAULT")
         if mapping is not None and status < 400:
             if result.foreign and not mapping.fits(result.value):
                 raise UpstreamFailed("The other service's answer is of another kind than what is made of it.")
             if result.value is not None:
-                result.value, missing = mapping.lower(result.value)
+                result.value, missing = mapping.lower(result.value, address)
                 if missing and result.foreign:
                     raise UpstreamFailed(f"The other service's answer lacks what {', '.join(missing[:5])} is made of.")
         return result
 
-    async def later(waiting: Any) -> Result:
-        return lowered(await waiting)
+    async def later(waiting: Any, address: str) -> Result:
+        return lowered(await waiting, address)
 
     def between(exchange: Exchange) -> Any:
         if lift is not None and "body" in exchange.arguments:
             exchange.arguments["body"] = lift.lift(exchange.arguments["body"])
         result = call(exchange)
-        return lowered(result) if isinstance(result, Result) else later(result)
+        address = exchange.address if links else ""
+        return lowered(result, address) if isinstance(result, Result) else later(result, address)
 
     return between
 
@@ -60,7 +62,7 @@ def declares_sources(description: Description) -> bool:
     """Whether any schema of a description says where its values live."""
     if KEY not in description.document and not any(KEY.encode() in raw for raw in description.raw.values()):
         return False  # told in a moment, however large the description is
-    return any(node.get(KEY, {}).keys() & {"source", "action"} for _, node in _every(description))
+    return any(node.get(KEY, {}).keys() & {"source", "action", "link"} for _, node in _every(description))
 
 
 def source_errors(description: Description) -> list[DescriptionError]:
@@ -85,7 +87,7 @@ def _compiled(schema: Schema | None, named: dict[str, Any]) -> Mapping | None:
 def _body_schema(operation: Operation, description: Description) -> Schema | None:
     """The schema of what a handler gets as the body; of a patched thing, that of the thing."""
     own: Schema | None = json_schema(operation.body.content) if operation.body else None
-    if own is None and operation.method == "PATCH":
+    if own is None and operation.method in ("PATCH", "PUT"):
         return description.written_whole(operation.path)  # type: ignore[no-any-return]  # a schema, if any
     return own
 
@@ -99,6 +101,14 @@ def _unreadable(description: Description) -> Iterator[DescriptionError]:
             except ValueError as error:
                 at = f"{pointer}/x-apifold/source"
                 yield description.places.error(at, str(error), "name members below the declaring object")
+        if keys.get("link"):
+            try:
+                Link(str(keys["link"]))
+            except ValueError as error:
+                yield description.places.error(f"{pointer}/x-apifold/link", str(error), "such as `/plans/{plan.id}`")
+            if not node.get("readOnly"):
+                at, message = f"{pointer}/x-apifold/link", "a link is made by the server"
+                yield description.places.error(at, message, "mark it readOnly")
         if keys.get("action"):
             try:
                 compile_mapping({"properties": {"it": node}}, {})
@@ -185,7 +195,7 @@ def _lossy(description: Description) -> Iterator[DescriptionError]:
         except CannotGenerate:
             continue
         back, _ = mapping.lower(mapping.lift(value))
-        lost = _difference(mapping.readable(value), back)
+        lost = _difference(mapping.both_ways(value), back)
         if lost is not None and lost not in told:
             told.add(lost)
             yield description.places.error(

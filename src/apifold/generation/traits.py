@@ -11,10 +11,11 @@ from apifold.description import Description, Operation, with_operations
 from apifold.description.extension import operation_extension
 from apifold.description.operations import each_operation
 from apifold.description.walk import resolve_pointer
-from apifold.errors import DescriptionError, SettingsError
+from apifold.errors import DescriptionError, Fault, Invalid, SettingsError, UnsupportedMedia
 from apifold.exchange import Around, Call, Exchange, Result
 from apifold.http import Request
 from apifold.marked import unescape
+from apifold.observe.events import WouldRefuse
 from apifold.pipeline.reader import Reader
 from apifold.routing import PLACEHOLDER
 from apifold.traits import Surroundings, Trait
@@ -30,7 +31,7 @@ def with_traits(description: Description) -> tuple[Description, dict[str, list[T
     errors: list[DescriptionError] = []
     document, written = description.document, description.written
     for path, method, operation, _, pointer in each_operation(description.document):
-        habits = operation_extension(operation).habits
+        habits = operation_extension(operation, method, description.document).habits
         made = []
         for name, option in habits.items():
             at = f"{pointer}/x-apifold/traits"
@@ -83,6 +84,25 @@ def reading(operation: Operation, reader: Reader, call: Call) -> Callable[[Excha
         return await proceed(inner)
 
     return read
+
+
+def after_looking(call: Call, body: Reader, look: Callable[[Exchange], Awaitable[Result]]) -> Call:
+    """A call that reads the body itself; where that fails, what is not there is told of first."""
+
+    async def told(exchange: Exchange, fault: Fault) -> Result:
+        await look(exchange)
+        raise fault
+
+    def reading_first(exchange: Exchange) -> Result | Awaitable[Result]:
+        try:
+            problems = body.read(exchange)
+        except (Invalid, UnsupportedMedia) as fault:
+            return told(exchange, fault)
+        if problems:
+            exchange.observers.tell(WouldRefuse(exchange, "request", problems))
+        return call(exchange)
+
+    return reading_first
 
 
 def _changed(

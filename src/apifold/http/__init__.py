@@ -1,7 +1,7 @@
 """HTTP as values: a request, a response, media types. No sockets, no server."""
 
 from apifold.http.hops import request_headers_to_pass, response_headers_to_pass
-from apifold.http.media import best_match, matches, media_type, takes_gzip
+from apifold.http.media import best_match, is_yaml, matches, media_type, takes_gzip
 from apifold.http.request import Request
 from apifold.http.response import Responding, Response, awaited, discard, first_header, reason
 
@@ -13,6 +13,7 @@ __all__ = [
     "best_match",
     "discard",
     "first_header",
+    "is_yaml",
     "matches",
     "media_type",
     "reason",

@@ -49,6 +49,11 @@ def best_match(accept: str, offered: Sequence[str]) -> str | None:
     return best
 
 
+def is_yaml(name: str) -> bool:
+    """Whether a media type is YAML (RFC 9512), or one of the names that it had before."""
+    return name.endswith(("/yaml", "/x-yaml", "+yaml"))
+
+
 def takes_gzip(accept_encoding: str) -> bool:
     """Whether an `Accept-Encoding` value takes gzip (RFC 9110, 12.5.3).
 

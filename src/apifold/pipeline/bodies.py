@@ -1,4 +1,4 @@
-"""Bodies to values, by media type: JSON, forms, multipart, text, bytes."""
+"""Bodies to values, by media type: JSON, YAML, forms, multipart, text, bytes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 from multipart import MultipartError, MultipartParser
 
+from apifold import marked
 from apifold.description import Parameter
-from apifold.errors import Malformed, Problem
-from apifold.http import media_type
+from apifold.errors import DescriptionErrors, Malformed, Problem
+from apifold.http import is_yaml, media_type
 from apifold.http.fields import Fields, parse_query
 from apifold.schema.coerce import MISSING, Coercer, Resolve, compile_coercer
 
@@ -41,6 +42,8 @@ def decoder(media: str, described: Mapping[str, Any], resolve: Resolve) -> Decod
     name = media.partition(";")[0].strip().lower()
     if name == "application/json" or name.endswith("+json") or "json-patch" in name:
         return decode_json
+    if is_yaml(name):
+        return decode_yaml
     if name == "application/x-www-form-urlencoded":
         return _form(_fields(described, resolve))
     if name == "multipart/form-data":
@@ -73,6 +76,26 @@ def decode_json(raw: bytes, kind: str) -> Any:
     except (UnicodeDecodeError, RecursionError) as error:
         said = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "is nested too deeply"
         raise Malformed("The body is not JSON.", [Problem("body", "", said)]) from None
+
+
+def read_yaml(raw: bytes) -> Any:
+    """A YAML text (RFC 9512) as the JSON data that it stands for.
+
+    Raises:
+        Malformed: it is none: bad syntax, bad UTF-8, duplicate keys, more aliases than are good.
+    """
+    try:
+        return marked.read(raw.decode(), "the body")
+    except UnicodeDecodeError:
+        raise Malformed("The body is not YAML.", [Problem("body", "", "is not UTF-8")]) from None
+    except DescriptionErrors as error:
+        found = [Problem("body", "", f"line {one.line}: {one.message}") for one in error.errors]
+        raise Malformed("The body can't be read.", found) from None
+
+
+def decode_yaml(raw: bytes, kind: str) -> Any:
+    """A body in YAML."""
+    return read_yaml(raw)
 
 
 def _fields(described: Mapping[str, Any], resolve: Resolve) -> dict[str, Coercer]:

@@ -107,6 +107,15 @@ class MessageDialect:
         return respond(status_of(fault), {"message": one_line(fault)}, "application/json", fault)
 
 
+class WsmeDialect:
+    """`wsme`: `{"faultcode": "Client", "faultstring": "...", "debuginfo": null}`, as services made with WSME have it."""
+
+    def render(self, fault: Fault, request: Request) -> Response:
+        status = status_of(fault)
+        body = {"faultcode": "Client" if status < 500 else "Server", "faultstring": one_line(fault), "debuginfo": None}
+        return respond(status, body, "application/json", fault)
+
+
 class OpenStackDialect:
     """`openstack`: `{"badRequest": {"code": 400, "message": "..."}}`, as OpenStack's older APIs have it."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apifold.description import Description, Operation, Parameter
 from apifold.description.extension import DocumentExtension, OperationExtension
 from apifold.errors import Invalid, Problem, TooLarge, UnsupportedMedia
 from apifold.exchange import Exchange
-from apifold.http import matches, media_type
+from apifold.http import is_yaml, matches, media_type
 from apifold.http.fields import Fields, parse_cookies, parse_query
 from apifold.pipeline.bodies import Decode, decoder, without_files
 from apifold.routing import PLACEHOLDER
@@ -96,6 +96,11 @@ class Reader:
     steps: tuple[Step, ...]
     mode: Mode
     strict: Reader | None = None
+
+    def apart(self) -> tuple[Reader, Reader]:
+        """What reads all but the body, and what reads that."""
+        body = tuple(step for step in self.steps if isinstance(getattr(step, "__self__", None), _Body))
+        return replace(self, steps=tuple(step for step in self.steps if step not in body)), replace(self, steps=body)
 
     def read(self, exchange: Exchange) -> Sequence[Problem]:
         """Fill the arguments of an exchange; tell what is wrong with it where that is only to be logged.
@@ -318,7 +323,7 @@ def _content(
     media: str, described: Mapping[str, Any], description: Description, schemas: Schemas, unknown: Unknown
 ) -> Content:
     schema = described.get("schema")
-    is_data = "json" in media or "form" in media
+    is_data = "json" in media or "form" in media or is_yaml(media)
     shape: Shaper | None = None
     if schema is not None and is_data:
         shape = compile_shaper(schema, description.schemas, strip=unknown == "strip")

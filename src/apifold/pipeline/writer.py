@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 import orjson
 
+from apifold import marked
 from apifold.description import Description, Operation, json_schema
 from apifold.errors import Broken, NotAcceptable, Problem
 from apifold.exchange import Result
-from apifold.http import Response, best_match
+from apifold.http import Response, best_match, is_yaml
 from apifold.schema.checker import Checker, Schemas
 from apifold.schema.pruning import Pruner, compile_pruner
 from apifold.settings import Mode
@@ -201,7 +202,7 @@ def encode(value: Any, media: str) -> tuple[bytes, str]:
     """A value in a media type, and the media type that it really has.
 
     Args:
-        value: bytes and, for text types, str go as they are; anything else as JSON.
+        value: bytes and, for text types, str go as they are; anything else as JSON, or as YAML.
         media: the negotiated type, "" for JSON.
     """
     if isinstance(value, bytes):
@@ -210,6 +211,8 @@ def encode(value: Any, media: str) -> tuple[bytes, str]:
         return value.encode(), media if "charset" in media else f"{media}; charset=utf-8"
     if value is None and not media:
         return b"", "application/json"
+    if is_yaml(media):
+        return marked.write(orjson.loads(encode_json(value))).encode(), media
     return encode_json(value), media if "json" in media or media == "*/*" else "application/json"
 
 

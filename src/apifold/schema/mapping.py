@@ -3,6 +3,9 @@
 A source is a path such as `a.b[0].c`: members and array items below the place where the object that declares the
 property lives; a name with dots or brackets stands in quotes (`["a.b"]`). A property without one lives under its own
 name, `.` is the declaring object's own place, and a source on the schema of an array's items is a place in each item.
+
+A `link` is made of such places: `/plans/{plan.id}` is an address below the API's own, as the client named it; where one
+of them has nothing, there is no link. `.` is the API's own address. What is `const` is so, whatever the core has.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
+from urllib.parse import quote
 
 from apifold import extension_points
 from apifold.description.extension import KEY
@@ -24,6 +28,7 @@ Path = tuple[str | int, ...]
 MISSING: Any = object()
 
 _STEP = re.compile(r'(?:^|\.)([^.\[\]"]+)|\[(\d+)\]|\["([^"]+)"\]')
+_PLACE = re.compile(r"\{([^{}]+)\}")
 
 
 def parse_source(text: str) -> Path:
@@ -52,21 +57,57 @@ def source_of(schema: Any) -> str:
     return str(_said(schema, "source", ""))
 
 
+class Link:
+    """An address below an API's own, with parts that live in the core's shape."""
+
+    __slots__ = ("finders", "texts")
+
+    def __init__(self, template: str) -> None:
+        """Raises ValueError: a place in it is no source."""
+        pieces = _PLACE.split("" if template == "." else template)
+        self.texts: list[str] = pieces[::2]
+        self.finders = [_finder(parse_source(place)) for place in pieces[1::2]]
+
+    def of(self, value: dict[str, Any], address: str) -> Any:
+        """The address, or MISSING where a part of it is."""
+        made = [address, self.texts[0]]
+        for find, text in zip(self.finders, self.texts[1:], strict=True):
+            found = find(value)
+            if found is MISSING or found is None:
+                return MISSING
+            made += (quote(str(found), safe=""), text)
+        return "".join(made)
+
+
+class _Way:
+    """One value on its way to the API's shape: the API's address, and the pointers of what is not there."""
+
+    __slots__ = ("address", "missing")
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.missing: list[str] = []
+
+
 class Mapping:
     """How the values of one schema come from the core's shape, and go back to it."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, *, has_links: bool = False) -> None:
         self.node = node
+        self.has_links = has_links
 
-    def lower(self, value: Any) -> tuple[Any, list[str]]:
+    def lower(self, value: Any, address: str = "") -> tuple[Any, list[str]]:
         """A value of the core's in the API's shape, and the pointers of required members that are not there.
 
         What the API does not describe is left out, unless its schema says `additionalProperties`.
+
+        Args:
+            address: of the API, for links.
         """
-        missing: list[str] = []
+        way = _Way(address)
         if isinstance(value, Iterator):
-            return (self.lower([item])[0][0] for item in value), missing
-        return self.node.lower(value, "", missing), missing
+            return (self.lower([item], address)[0][0] for item in value), way.missing
+        return self.node.lower(value, "", way), way.missing
 
     def lift(self, value: Any) -> Any:
         """A value in the API's shape in the core's; read-only members stay behind, undescribed ones come along."""
@@ -76,9 +117,9 @@ class Mapping:
         """Whether a value of the core's is an object where members are looked for, and a list where items are."""
         return isinstance(value, dict) if self.node.members else isinstance(value, list) or not self.node.items
 
-    def readable(self, value: Any) -> Any:
-        """A value in the API's shape without what is only written."""
-        return self.node.readable(value)
+    def both_ways(self, value: Any) -> Any:
+        """A value in the API's shape without what is only written, or only read."""
+        return self.node.both_ways(value)
 
 
 def compile_mapping(schema: Schema, named: dict[str, Any]) -> Mapping | None:
@@ -92,13 +133,15 @@ def compile_mapping(schema: Schema, named: dict[str, Any]) -> Mapping | None:
     """
     compiler = _Compiler(named)
     node = compiler.node([schema])
-    return Mapping(node) if compiler.settle(node) else None
+    return Mapping(node, has_links=compiler.has_links) if compiler.settle(node) else None
 
 
 class Member:
     """One property: its name in the API, its place in the core."""
 
-    __slots__ = ("absent", "action", "find", "name", "node", "path", "read_only", "required", "write_only")
+    __slots__ = (
+        "absent", "action", "constant", "find", "link", "name", "node", "path", "read_only", "required", "write_only",
+    )  # fmt: skip
 
     def __init__(self, name: str, schemas: list[Any], node: Node, named: dict[str, Any]) -> None:
         self.name = name
@@ -110,8 +153,17 @@ class Member:
         self.absent = next((found for found in map(_absent_of, schemas) if found is not MISSING), MISSING)
         self.read_only = any(is_marked(schema, "readOnly", named) for schema in schemas)
         self.write_only = any(is_marked(schema, "writeOnly", named) for schema in schemas)
+        link = next((text for schema in schemas if (text := _said(schema, "link", ""))), "")
+        self.link = Link(str(link)) if link else None
+        self.constant = next((one["const"] for one in schemas if isinstance(one, dict) and "const" in one), MISSING)
         action = next((name for schema in schemas if (name := _said(schema, "action", ""))), "")
         self.action: Any = extension_points.load("apifold.actions", str(action)) if action else None
+
+    def found(self, value: dict[str, Any], address: str) -> Any:
+        """What it is in a value of the core's, or MISSING."""
+        if self.constant is not MISSING:
+            return copied(self.constant)
+        return self.find(value) if self.link is None else self.link.of(value, address)
 
 
 class Node:
@@ -134,40 +186,39 @@ class Node:
         below = [member.node for member in self.members.values()]
         return [node for node in (*below, self.items, self.values) if node is not None]
 
-    def lower(self, value: Any, pointer: str, missing: list[str]) -> Any:
+    def lower(self, value: Any, pointer: str, way: _Way) -> Any:
         if isinstance(value, list) and self.items is not None:
-            return [self._lower_item(item, f"{pointer}/{index}", missing) for index, item in enumerate(value)]
+            return [self._lower_item(item, f"{pointer}/{index}", way) for index, item in enumerate(value)]
         if not isinstance(value, dict):
             return value
         if not self.members:
             return {
-                name: self._below(self.values, child, f"{pointer}/{escape(name)}", missing)
-                for name, child in value.items()
+                name: self._below(self.values, child, f"{pointer}/{escape(name)}", way) for name, child in value.items()
             }
         shaped: dict[str, Any] = {}
         for name, member in self.members.items():
             if member.write_only:
                 continue
-            found = member.find(value)
+            found = member.found(value, way.address)
             if found is MISSING:
                 if member.absent is not MISSING:
                     shaped[name] = copied(member.absent)
                 elif member.required:
-                    missing.append(f"{pointer}/{escape(name)}")
+                    way.missing.append(f"{pointer}/{escape(name)}")
                 continue
             if member.action is not None:
                 found = member.action.lower(found)
             if member.node is not None:
-                below: list[str] = []
-                found = member.node.lower(found, f"{pointer}/{escape(name)}", below)
+                before = len(way.missing)
+                found = member.node.lower(found, f"{pointer}/{escape(name)}", way)
                 if found == {} and member.path == () and not member.required:
+                    del way.missing[before:]
                     continue
-                missing += below
             shaped[name] = found
         if self.keeps:
             for key, child in value.items():
                 if key not in self.taken and key not in shaped:
-                    shaped[key] = self._below(self.values, child, f"{pointer}/{escape(key)}", missing)
+                    shaped[key] = self._below(self.values, child, f"{pointer}/{escape(key)}", way)
         return shaped
 
     def lift(self, value: Any) -> Any:
@@ -183,31 +234,31 @@ class Node:
             if member is None:
                 if name not in self.taken:  # else it would be a member's place, past what the member may be
                     core.setdefault(name, child if self.values is None else self.values.lift(child))
-            elif not member.read_only:
+            elif not member.read_only and member.link is None:
                 lifted = child if member.node is None else member.node.lift(child)
                 _put(core, member.path, lifted if member.action is None else member.action.lift(lifted))
         return core
 
-    def readable(self, value: Any) -> Any:
+    def both_ways(self, value: Any) -> Any:
         if isinstance(value, list) and self.items is not None:
-            return [self.items.readable(item) for item in value]
+            return [self.items.both_ways(item) for item in value]
         if not isinstance(value, dict):
             return value
         kept = {}
         for name, child in value.items():
             member = self.members.get(name)
-            if member is None or not member.write_only:
+            if member is None or not (member.write_only or member.read_only):
                 node = self.values if member is None else member.node
-                kept[name] = child if node is None else node.readable(child)
+                kept[name] = child if node is None else node.both_ways(child)
         return kept
 
     @staticmethod
-    def _below(node: Node | None, value: Any, pointer: str, missing: list[str]) -> Any:
-        return value if node is None else node.lower(value, pointer, missing)
+    def _below(node: Node | None, value: Any, pointer: str, way: _Way) -> Any:
+        return value if node is None else node.lower(value, pointer, way)
 
-    def _lower_item(self, item: Any, pointer: str, missing: list[str]) -> Any:
+    def _lower_item(self, item: Any, pointer: str, way: _Way) -> Any:
         found = _found(item, self.inner)
-        return None if found is MISSING else self._below(self.items, found, pointer, missing)
+        return None if found is MISSING else self._below(self.items, found, pointer, way)
 
     def _lift_item(self, item: Any) -> Any:
         assert self.items is not None
@@ -223,6 +274,10 @@ class _Compiler:
     def __init__(self, named: dict[str, Any]) -> None:
         self.named = named
         self.nodes: dict[tuple[int, ...], Node] = {}
+
+    @property
+    def has_links(self) -> bool:
+        return any(member.link for node in self.nodes.values() for member in node.members.values())
 
     def node(self, schemas: list[Any]) -> Node:
         found = [part for schema in schemas for part in parts_of(schema, self.named)]
@@ -259,7 +314,7 @@ class _Compiler:
             node.members[name] = member
             if not member.path and member.node:
                 member.node.is_mapped = True  # it must not take everything that is there
-            node.is_mapped |= any(map(source_of, below)) or member.action is not None
+            node.is_mapped |= any(map(source_of, below)) or not (member.action is None and member.link is None)
         if children.items:
             node.items = self.node(children.items)
             source = _first_source(children.items)

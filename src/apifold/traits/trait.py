@@ -14,12 +14,27 @@ from apifold.schema.members import Shaper
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """What a thing looks like when a client writes it whole.
+
+    Attributes:
+        members: the names that it may have.
+        read_only: those of them that are not the client's to change.
+    """
+
+    checker: Checker
+    shaper: Shaper | None
+    members: frozenset[str]
+    read_only: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a trait may use.
 
     Attributes:
         read: answers as the GET of the same path would, without its traits; None where there is no GET.
-        replacement: checker, shaper and read-only members of what the thing looks like when a client writes it whole.
+        whole: what the thing looks like when a client writes it whole; None where nobody says.
         database: opens the deployment's database.
         threads: for what may block.
     """
@@ -27,7 +42,7 @@ class Surroundings:
     description: Description
     operation: Operation
     read: Callable[[Exchange], Awaitable[Result]] | None
-    replacement: tuple[Checker, Shaper | None, tuple[str, ...]] | None
+    whole: Whole | None
     database: Callable[[], Any]
     threads: Executor
 

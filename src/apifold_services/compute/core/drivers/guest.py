@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -19,9 +19,9 @@ from typing import IO, Annotated, Any
 
 import msgspec
 
+from apifold import END_SECONDS, LastingProcess, lasting_process
 from apifold_services.compute.core import states
 from apifold_services.compute.core.drivers.driver import DriverFailed
-from apifold_services.compute.core.drivers.process import END_SECONDS, Process, command_of
 from apifold_services.compute.core.drivers.qmp import POLL_SECONDS, Monitor
 
 NUMBER, SOCKET = "qemu.pid", "qmp.sock"
@@ -85,21 +85,10 @@ class Guest:
     folder: Path
     patience: Patience
 
-    @contextmanager
-    def process(self) -> Iterator[Process | None]:
+    def process(self) -> AbstractContextManager[LastingProcess | None]:
         """Its process; None where it has none."""
-        path = self.folder / NUMBER
-        try:
-            number = int(path.read_text("ascii"))
-            descriptor = os.pidfd_open(number)
-        except (OSError, ValueError):
-            yield None
-            return
-        try:
-            command = command_of(number)
-            yield Process(descriptor, command) if str(path) in command else None
-        finally:
-            os.close(descriptor)
+        found: AbstractContextManager[LastingProcess | None] = lasting_process(self.folder / NUMBER)
+        return found
 
     @contextmanager
     def alone(self) -> Iterator[Guest]:
@@ -168,7 +157,7 @@ class Guest:
         """End it, and remove what there is of it; to be asked for alone. Raises DriverFailed: it does not end."""
         with self.process() as process:
             if process:
-                process.kill()
+                _kill(process)
         if self.folder.exists():
             shutil.rmtree(self.folder)
         self.folder.with_suffix(".lock").unlink(missing_ok=True)
@@ -194,7 +183,7 @@ class Guest:
                 with suppress(DriverFailed):
                     self.tell("quit")  # which writes what it holds of its disks
                 if not process.ended(END_SECONDS):
-                    process.kill()
+                    _kill(process)
 
     def save(self) -> None:
         """Put its memory away, and end it. Raises DriverFailed: it does not run, or could not be saved."""
@@ -309,6 +298,11 @@ class Guest:
         except DriverFailed:
             return False
         return True
+
+
+def _kill(process: LastingProcess) -> None:
+    if not process.kill():
+        raise DriverFailed("The machine's process can't be ended.")
 
 
 def _took(lock: IO[bytes], path: Path) -> bool:

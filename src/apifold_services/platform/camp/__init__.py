@@ -1,0 +1,1 @@
+"""The CAMP 1.1 facade."""

@@ -1,0 +1,1 @@
+"""The domain: plans, and the applications that are made of them. No HTTP."""

@@ -1,0 +1,59 @@
+"""What lies at an address of somebody else, in one piece and within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from apifold import Outgoing, Sending, TooLarge, UpstreamFailed
+
+MAX_REDIRECTS = 5
+SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Downloads:
+    """Gets files, from where the setting `outgoing` allows; each address on the way is judged.
+
+    Attributes:
+        allowed: hosts and networks that may be asked.
+        ca: file with certificates; "" for the system's.
+    """
+
+    allowed: tuple[str, ...]
+    ca: str = ""
+
+    def check(self, host: str) -> None:
+        """Raises AddressRefused: a host may not be asked, as far as that is known without looking it up."""
+        Outgoing(self.allowed).addresses.check(f"https://{host}/")
+
+    def get(self, address: str, most: int, seconds: float = SECONDS) -> bytes:
+        """A file of so many bytes at the most.
+
+        Raises:
+            AddressRefused, UpstreamFailed, UpstreamTimeout: it can't be had.
+            TooLarge: it is larger.
+        """
+        return asyncio.run(self._got(address, most, seconds))
+
+    async def _got(self, address: str, most: int, seconds: float) -> bytes:
+        outgoing = Outgoing(self.allowed, self.ca)
+        try:
+            for _ in range(MAX_REDIRECTS):
+                reply = await outgoing.send(Sending("GET", address, seconds=seconds), stream=True)
+                if reply.status in (301, 302, 303, 307, 308) and reply.header("location"):
+                    address = urljoin(address, reply.header("location"))
+                    continue
+                if reply.status != 200:
+                    raise UpstreamFailed(f"{address} answers {reply.status}.")
+                content = bytearray()
+                assert not isinstance(reply.body, bytes)
+                async for piece in reply.body:
+                    content += piece
+                    if len(content) > most:
+                        raise TooLarge(f"{address} has more than {most} bytes.")
+                return bytes(content)
+            raise UpstreamFailed(f"{address} leads from one address to another, and on.")
+        finally:
+            await outgoing.close()

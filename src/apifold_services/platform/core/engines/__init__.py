@@ -1,0 +1,1 @@
+"""Engines: what makes an application of an artifact, and keeps it running."""

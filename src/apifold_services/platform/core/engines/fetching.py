@@ -1,0 +1,174 @@
+"""Getting what an artifact consists of, from wherever its plan says that it is."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import ipaddress
+import os
+import shutil
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from apifold import Fault, Limits, Outgoing, run_confined
+from apifold_services.platform.core.archives import MAX_GROWTH, Archive
+from apifold_services.platform.core.downloads import Downloads
+from apifold_services.platform.core.engines.engine import EngineFailed, Unit
+from apifold_services.platform.core.places import Place, PlaceRefused, place_of
+
+FETCH_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """Fetches artifacts.
+
+    Attributes:
+        downloads: gets archives; what it may ask, repositories may be, too.
+        folders: those of this machine that may be read.
+        most: bytes of an archive.
+    """
+
+    downloads: Downloads
+    folders: tuple[str, ...]
+    most: int
+
+    def check(self, href: str) -> str:
+        """Why an address can't be asked, as far as that is known; "" where it may be."""
+        try:
+            place = place_of(href, self.folders)
+            if place.host:
+                self.downloads.check(place.host)
+        except (PlaceRefused, Fault) as error:
+            return str(error)
+        return ""
+
+    def fetch(self, unit: Unit, into: Path, log: Path, stopped: Callable[[], bool]) -> str:
+        """Put a unit's files into a folder that is there and empty; the commit that they are of, or "".
+
+        Raises:
+            EngineFailed: they can't be had.
+        """
+        said = unit.artifact.content
+        if said.data is not None:
+            self._inline(said.data, unit.name, into)
+            return ""
+        if not said.href:
+            raise EngineFailed("the artifact has no content: write `content: {href: ADDRESS}`")
+        try:
+            place = place_of(said.href, self.folders)
+        except PlaceRefused as error:
+            raise EngineFailed(str(error)) from None
+        if place.kind == "git":
+            return self._clone(place, unit, into, log, stopped)
+        if place.kind == "archive":
+            try:
+                content = self.downloads.get(place.address, self.most)
+            except Fault as fault:
+                raise EngineFailed(fault.detail) from None
+            self._unpack(content, into)
+        else:
+            self._take(self._source(place, unit), into)
+        return ""
+
+    def _inline(self, data: str, name: str, into: Path) -> None:
+        try:
+            content = base64.b64decode("".join(data.split()), validate=True)
+        except (binascii.Error, ValueError):
+            raise EngineFailed("`content.data` is no Base64") from None
+        if Archive(content, 0).is_one:
+            self._unpack(content, into)
+        else:
+            (into / (Path(name).name or "artifact")).write_bytes(content)
+
+    def _source(self, place: Place, unit: Unit) -> Path:
+        if place.kind != "package":
+            return Path(place.address)
+        if unit.package is None:
+            raise EngineFailed(f"{place.address!r} is a path in a package, and the plan came without one")
+        found = (unit.package / place.address).resolve()
+        if not found.is_relative_to(unit.package.resolve()) or not found.exists():
+            raise EngineFailed(f"the package has no {place.address!r}")
+        return found
+
+    def _take(self, source: Path, into: Path) -> None:
+        if source.is_dir():
+            shutil.copytree(source, into, symlinks=True, dirs_exist_ok=True)
+        elif not source.is_file():
+            raise EngineFailed(f"there is no {source.name}")
+        elif source.stat().st_size <= self.most and Archive(content := source.read_bytes(), 0).is_one:
+            self._unpack(content, into)
+        else:
+            shutil.copyfile(source, into / source.name)
+
+    def _unpack(self, content: bytes, into: Path) -> None:
+        try:
+            Archive(content, self.most * MAX_GROWTH).unpack(into)
+        except Fault as fault:
+            raise EngineFailed(fault.detail) from None
+        # What holds nothing but one folder, as forges pack it, is that folder.
+        inside = list(into.iterdir())
+        if len(inside) == 1 and inside[0].is_dir():
+            inner = inside[0].rename(into.with_name(f"{into.name}.inner"))
+            into.rmdir()
+            inner.rename(into)
+
+    def _clone(self, place: Place, unit: Unit, into: Path, log: Path, stopped: Callable[[], bool]) -> str:
+        """Clone a repository at one of its states. Its history stays behind."""
+        source = place.address if place.host else f"file://{place.address}"
+        key = into.with_name(f"{into.name}.key")
+        variables = {
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ALLOW_PROTOCOL": "https:http:ssh:file",
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
+        options = ["-c", "safe.directory=*", "-c", "http.followRedirects=false", "-c", "core.symlinks=true"]
+        if place.host:
+            at = self._resolved(place)
+            options += ["-c", f"http.curloptResolve={place.host}:{place.port}:{at}"]
+            ssh = f"ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={key}.hosts"
+            variables["GIT_SSH_COMMAND"] = (
+                f"{ssh} -o HostName={at} -o HostKeyAlias={place.host} -i {key} -o IdentitiesOnly=yes"
+            )
+        if self.downloads.ca:
+            variables["GIT_SSL_CAINFO"] = self.downloads.ca
+        key.touch(mode=0o600)
+        key.write_text(unit.key, "ascii")
+        try:
+            self._git([*options, "clone", "--quiet", source, str(into)], into.parent, variables, log, stopped)
+            inside = ["-C", str(into)]
+            wanted = place.revision or "HEAD"
+            self._git([*options, *inside, "checkout", "--quiet", "--detach", wanted], into, variables, log, stopped)
+            done = run_confined(["git", *options, *inside, "rev-parse", "HEAD"], Limits(), variables=variables)
+        finally:
+            key.unlink()
+            key.with_name(f"{key.name}.hosts").unlink(missing_ok=True)
+        shutil.rmtree(into / ".git", ignore_errors=True)
+        return str(done.output.strip())
+
+    def _git(
+        self, words: Sequence[str], inside: Path, variables: dict[str, str], log: Path, stopped: Callable[[], bool]
+    ) -> None:
+        limits = Limits(FETCH_SECONDS, output=1_000_000)
+        done = run_confined(["git", *words], limits, directory=inside, variables=variables, stop=stopped, log=log)
+        if not done.ok:
+            reason = f"it was ended: {done.cut}" if done.cut else "see its log"
+            raise EngineFailed(f"the source could not be fetched: {reason}")
+
+    def _resolved(self, place: Place) -> str:
+        """An address of a host that may be asked, and that it is held to: names may change what they stand for."""
+        outgoing = Outgoing(self.downloads.allowed)
+        try:
+            outgoing.addresses.check(f"https://{place.host}/")
+            try:
+                return str(ipaddress.ip_address(place.host.strip("[]")))
+            except ValueError:
+                found = asyncio.run(outgoing.addresses.resolve(place.host, place.port, socket.AF_UNSPEC))
+        except Fault as fault:
+            raise EngineFailed(fault.detail) from None
+        except OSError as error:
+            raise EngineFailed(f"{place.host} can't be found: {os.strerror(error.errno or 0)}") from None
+        return str(found[0]["host"])

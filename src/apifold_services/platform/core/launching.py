@@ -1,0 +1,271 @@
+"""What takes long: an assembly is made, operated, removed. Jobs and a duty, in the process that does long work."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from apifold import Fault, NotFound, RunningJob
+from apifold_services.platform.core import states
+from apifold_services.platform.core.assemblies import STOP, Assemblies, Overtaken
+from apifold_services.platform.core.databases import Databases
+from apifold_services.platform.core.engines.engine import Engine, EngineFailed, Unit
+from apifold_services.platform.core.language_packs import LanguagePacks
+from apifold_services.platform.core.plan_file import PlanFile, read_plan
+from apifold_services.platform.core.scope import EVERYBODY
+from apifold_services.platform.core.tables import components, variables
+
+LOOK_SECONDS = 0.5
+
+log = logging.getLogger("apifold.platform")
+
+
+class Turns:
+    """One thing at a time is done to an assembly, in the one process that does any."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[Lock, int]] = {}
+        self._lock = Lock()
+
+    @contextmanager
+    def of(self, id: str) -> Iterator[None]:
+        """It is the caller's turn."""
+        with self._lock:
+            lock, waiting = self._locks.get(id, (Lock(), 0))
+            self._locks[id] = lock, waiting + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, waiting = self._locks.pop(id)
+                if waiting > 1:
+                    self._locks[id] = lock, waiting - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Launching:
+    """Carries out what assemblies were asked for.
+
+    Attributes:
+        packs: language packs, which build artifacts that name one.
+        ended: is told of every assembly that is as it was asked for.
+    """
+
+    assemblies: Assemblies
+    engine: Engine
+    databases: Databases
+    packs: LanguagePacks
+    ended: Callable[[str], None]
+    turns: Turns = field(default_factory=Turns)
+
+    def launch(self, job: RunningJob, id: str) -> None:
+        """Make an assembly: fetch, test, build, deploy. A job."""
+        stopped = self._stopped(job, id)
+        with self.turns.of(id), suppress(Overtaken, NotFound):
+            row = self.assemblies.row(EVERYBODY, id)
+            if row.status not in states.MOVING:
+                return
+            try:
+                self._made(job, row, stopped)
+            except EngineFailed as error:
+                now = self.assemblies.row(EVERYBODY, id).status
+                failed = {states.UNIT_TESTING: states.UNIT_TESTING_FAILED, states.STARTING: states.ERROR_DEPLOYMENT}
+                self._tidy(id)
+                self.assemblies.advance(id, failed.get(now, states.ERROR), str(error))
+            except Fault as fault:
+                self.assemblies.advance(id, states.ERROR, fault.detail)
+        self.ended(id)
+
+    def operate(self, job: RunningJob, id: str, operation: str) -> None:
+        """Start, stop, restart or scale an assembly. A job."""
+        with self.turns.of(id), suppress(Overtaken, NotFound):
+            row = self.assemblies.row(EVERYBODY, id)
+            try:
+                if operation in (STOP, "restart"):
+                    for unit in self._units(row):
+                        self.engine.stop(unit.id)
+                if row.wanted:
+                    self._start(row, self._stopped(job, id))
+                else:
+                    self.assemblies.advance(id, states.STOPPED)
+            except EngineFailed as error:
+                self.assemblies.advance(id, states.ERROR_DEPLOYMENT, str(error))
+
+    def remove(self, job: RunningJob, id: str) -> None:
+        """Leave nothing of an assembly. A job."""
+        try:
+            with self.turns.of(id):  # what makes it lets go once it sees that it is not wanted any more
+                for component in self.assemblies.units(id):
+                    if component.artifact is not None:
+                        self.engine.remove(component.id)
+                    else:
+                        self.databases.remove(self._made_for(component), component.id)
+        except (EngineFailed, Fault) as error:
+            log.warning("assembly %s can't be removed: %s", id, error)
+            self.assemblies.fail(id, str(error))
+        else:
+            self.assemblies.forget(id)
+            self.ended(id)
+
+    def care(self, stopped: Callable[[], bool]) -> None:
+        """Have everything be as it was asked for, whatever died meanwhile: a duty."""
+        queued, going = self.assemblies.unfinished()
+        for row in queued:
+            self.assemblies.launch(row.id)
+        for row in going:
+            self.assemblies.remove(row.id, row.attempt)
+        for row in self.assemblies.wanted():
+            if stopped():
+                return
+            units = self._units(row)
+            if not all(self.engine.state(unit.id).alive for unit in units):
+                log.info("assembly %s does not run, and should; it is started", row.id)
+                with suppress(Overtaken, NotFound, EngineFailed):
+                    for unit in units:
+                        self.engine.start(unit)
+            self._tell_components(row, units)
+        self.engine.forget_all_but(lambda: {*self.assemblies.all_units(), *self.packs.ids()})
+
+    def _made(self, job: RunningJob, row: Row[Any], stopped: Callable[[], bool]) -> None:
+        id, done = row.id, []
+        last = states.ACTIONS.index(row.actions[-1])
+        self.assemblies.advance(id, states.UNIT_TESTING)
+        units = self._units(row)
+        for unit in units:
+            job.step(f"fetch {unit.id}", partial(self.engine.prepare, unit, stopped))
+            job.step(f"test {unit.id}", partial(self.engine.test, unit, stopped))
+            self._go_on(stopped)
+        done.append(states.UNITTEST)
+        self.assemblies.advance(id, states.UNIT_TESTING_PASSED, done=done)
+        if last < 1:
+            return
+        self.assemblies.advance(id, states.BUILDING)
+        for unit in self._equipped(row, units):
+            job.step(f"build {unit.id}", partial(self.engine.build, unit, stopped))
+            self._go_on(stopped)
+        done.append(states.BUILD)
+        self.assemblies.advance(id, states.BUILT, done=done)
+        if last >= 2:
+            self._start(row, stopped)
+
+    def _start(self, row: Row[Any], stopped: Callable[[], bool]) -> None:
+        self.assemblies.advance(row.id, states.DEPLOYING)
+        units = self._equipped(row, self._units(row))
+        addresses = {unit.id: self.engine.start(unit) for unit in units}
+        with self.assemblies.database.writing() as connection:
+            for unit_id, address in addresses.items():
+                connection.execute(update(components).where(components.c.id == unit_id).values(address=address))
+        self.assemblies.advance(row.id, states.STARTING, address=next(iter(addresses.values()), ""))
+        for unit in units:
+            self.engine.settle(unit, stopped)
+            self._go_on(stopped)
+        self.assemblies.advance(row.id, states.COMPLETE, done=list(states.ACTIONS))
+
+    def _units(self, row: Row[Any]) -> list[Unit]:
+        """The units of an assembly, as its plan has them, without what they are told."""
+        plan_row = self.assemblies.plans.row(EVERYBODY, row.plan_id)
+        plan, private = read_plan(plan_row.document), self.assemblies.plans.private_keys(row.plan_id)
+        package = self.assemblies.plans.package(row.plan_id) if plan_row.has_package else None
+        told = self._told_by_services(row.id)
+        return [
+            Unit(
+                id=component.id,
+                assembly_id=row.id,
+                name=component.name,
+                artifact=plan.artifacts[component.artifact],
+                package=package,
+                pack=self.packs.folder_for(row.project_id, plan.artifacts[component.artifact].language_pack),
+                key=private.get(component.artifact, ""),
+                variables={**_parameters(plan), **_joined(told, component.related)},
+                instances=row.instances,
+            )
+            for component in self.assemblies.units(row.id)
+            if component.artifact is not None
+        ]
+
+    def _equipped(self, row: Row[Any], units: list[Unit]) -> list[Unit]:
+        """The units again, once there is what they use: their databases are made now."""
+        before = self._told_by_services(row.id)
+        for component in self.assemblies.units(row.id):
+            if component.service_id is None:
+                continue
+            known = before.get(component.id, {})
+            told = self.databases.variables(self._made_for(component), component.id, known)
+            if told != known:
+                with self.assemblies.database.writing() as connection:
+                    connection.execute(delete(variables).where(variables.c.component_id == component.id))
+                    for name, value in told.items():
+                        connection.execute(insert(variables).values(component_id=component.id, name=name, value=value))
+        return self._units(row) if units else units
+
+    def _told_by_services(self, id: str) -> dict[str, dict[str, str]]:
+        """What each service of an assembly tells, by its component."""
+        found: dict[str, dict[str, str]] = {}
+        with self.assemblies.database.reading() as connection:
+            inside = select(components.c.id).where(components.c.assembly_id == id)
+            for row in connection.execute(select(variables).where(variables.c.component_id.in_(inside))):
+                found.setdefault(row.component_id, {})[row.name] = row.value
+        return found
+
+    def _made_for(self, component: Row[Any]) -> str:
+        return next((offer.makes for offer in self.assemblies.offers if offer.id == component.service_id), "")
+
+    def _tell_components(self, row: Row[Any], units: list[Unit]) -> None:
+        """Note which components answer, and which do not."""
+        for component in self.assemblies.units(row.id):
+            if component.artifact is None:
+                continue
+            status = "RUNNING" if self.engine.state(component.id).ready else "ERROR"
+            if status != component.status:
+                with self.assemblies.database.writing() as connection:
+                    connection.execute(update(components).where(components.c.id == component.id).values(status=status))
+
+    def _tidy(self, id: str) -> None:
+        """Nothing of an assembly runs that could not be made."""
+        for component in self.assemblies.units(id):
+            if component.artifact is not None:
+                with suppress(EngineFailed):
+                    self.engine.stop(component.id)
+
+    def _stopped(self, job: RunningJob, id: str) -> Callable[[], bool]:
+        """Whether nothing more is to be done; asked of the database now and then."""
+        last, found = 0.0, False
+
+        def stopped() -> bool:
+            nonlocal last, found
+            if not found and time.monotonic() - last > LOOK_SECONDS:
+                last = time.monotonic()
+                try:
+                    found = self.assemblies.row(EVERYBODY, id).status == states.DELETING or job.stopped()
+                except NotFound:
+                    found = True
+            return found
+
+        return stopped
+
+    @staticmethod
+    def _go_on(stopped: Callable[[], bool]) -> None:
+        if stopped():
+            raise Overtaken
+
+
+def _parameters(plan: PlanFile) -> dict[str, str]:
+    """What a plan tells its applications, and the names and ports that it says."""
+    given: dict[str, str] = {}
+    for name, value in plan.parameters.items():
+        members = value if isinstance(value, dict) else {name: value}
+        given |= {str(key): str(one) for key, one in members.items() if isinstance(one, str | int | float)}
+    return {name: value for name, value in given.items() if name.replace("_", "a").isalnum()}
+
+
+def _joined(told: Mapping[str, Mapping[str, str]], ids: list[str]) -> dict[str, str]:
+    return {name: value for id in ids for name, value in told.get(id, {}).items()}

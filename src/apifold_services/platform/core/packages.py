@@ -1,0 +1,87 @@
+"""Platform deployment packages (CAMP 1.1): an archive with a plan, `camp.yaml`, at its root, and what the plan names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apifold import DescriptionErrors, Invalid, read_file
+from apifold_services.platform.core.archives import MAX_GROWTH, Archive
+
+PLAN, MANIFEST, CERTIFICATE = "camp.yaml", "camp.mf", "camp.cert"
+_DIGEST = re.compile(r"SHA-?256\s*\((?P<name>[^)]+)\)\s*=\s*(?P<digest>[0-9A-Fa-f]+)", re.IGNORECASE)
+"""A line of a manifest, as OVF writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package that was taken out of its archive.
+
+    Attributes:
+        plan: its plan, as it was written.
+        folder: where its files are.
+    """
+
+    plan: Any
+    folder: Path
+
+    def keep(self, place: Path) -> None:
+        """Put its files where they stay."""
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.move(self.folder, place)
+
+
+@contextmanager
+def opened(content: bytes, most: int) -> Iterator[Package]:
+    """A package, its digests verified; its files are gone at the end where nobody kept them.
+
+    Args:
+        most: bytes that the archive may have.
+
+    Raises:
+        Invalid: it is no package, or not what its manifest says.
+        TooLarge: more comes out of it than may.
+    """
+    with tempfile.TemporaryDirectory(prefix="apifold-package-") as fresh:
+        folder = Path(fresh) / "package"
+        folder.mkdir()
+        Archive(content, most * MAX_GROWTH).unpack(folder)
+        if not (folder / PLAN).is_file():
+            raise Invalid(f"The package has no {PLAN} at its root.")
+        _verify(folder)
+        try:
+            plan = read_file(folder / PLAN)
+        except DescriptionErrors as error:
+            told = error.errors[0]
+            raise Invalid(f"{PLAN} of the package can't be read: line {told.line}: {told.message}") from None
+        yield Package(plan, folder)
+
+
+def _verify(folder: Path) -> None:
+    """Every file is what the manifest says, where there is one. Raises Invalid."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return
+    said: set[str] = set()
+    for line in filter(None, map(str.strip, manifest.read_text("utf-8", "replace").splitlines())):
+        found = _DIGEST.fullmatch(line)
+        if not found:
+            raise Invalid(f"{MANIFEST} has a line that is no digest: {line[:80]!r}; write `SHA256(NAME)= HEX`.")
+        name = found["name"].strip()
+        file = folder / name
+        if not file.resolve().is_relative_to(folder.resolve()) or not file.is_file():
+            raise Invalid(f"{MANIFEST} names {name!r}, which is not in the package.")
+        if hashlib.sha256(file.read_bytes()).hexdigest() != found["digest"].lower():
+            raise Invalid(f"{name!r} of the package is not what {MANIFEST} says: its digest is another.")
+        said.add(name)
+    there = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+    unsaid = sorted(there - said - {MANIFEST, CERTIFICATE})
+    if unsaid:
+        raise Invalid(f"{MANIFEST} has no digest of {', '.join(unsaid[:5])}.")

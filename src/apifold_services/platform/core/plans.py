@@ -1,0 +1,199 @@
+"""Plans: registered, read, changed, forgotten. What was sent is kept, whoever knows its nodes."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from apifold import Conflict, Database, NotFound, PreconditionFailed
+from apifold_services.platform.core.events import Events
+from apifold_services.platform.core.packages import Package
+from apifold_services.platform.core.plan_file import read_plan
+from apifold_services.platform.core.scope import Scope, now
+from apifold_services.platform.core.tables import assemblies, keys, plans
+
+FIXED_WHILE_USED = ("artifacts", "services", "parameters")
+"""What an assembly was made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan that is to be registered.
+
+    Attributes:
+        document: as it was sent, checked by whoever took it.
+        package: what came with it.
+        app_id: the app that it is made for; it goes with the app's last assembly.
+    """
+
+    document: dict[str, Any]
+    package: Package | None = None
+    app_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """The plans of everybody.
+
+    Attributes:
+        folder: where packages are kept.
+    """
+
+    database: Database
+    events: Events
+    folder: Path
+
+    def register(self, scope: Scope, draft: Draft) -> dict[str, Any]:
+        """A new plan."""
+        with self.database.writing() as connection:
+            id = self.insert(connection, scope, draft)
+        return self.get(scope, id)
+
+    def insert(self, connection: Connection, scope: Scope, draft: Draft) -> str:
+        """Its id, once it is written in somebody's transaction."""
+        fresh = scope.fresh()
+        document, private = _with_keys(draft.document)
+        if draft.package:
+            draft.package.keep(self.package(fresh["id"]))
+        values = {"document": document, "trigger_id": str(uuid.uuid4()), "app_id": draft.app_id}
+        connection.execute(insert(plans).values(**fresh, **values, has_package=draft.package is not None))
+        for artifact, key in private.items():
+            connection.execute(insert(keys).values(plan_id=fresh["id"], artifact=artifact, private_key=key))
+        self.events.note(connection, "plan.created", fresh, name=document.get("name"))
+        return str(fresh["id"])
+
+    def package(self, id: str) -> Path:
+        """Where the files of a plan's package are."""
+        return self.folder / id
+
+    def get(self, scope: Scope, id: str) -> dict[str, Any]:
+        """One of them. Raises NotFound."""
+        return _shown(self.row(scope, id))
+
+    def row(self, scope: Scope, id: str) -> Row[Any]:
+        """What is kept of one of them. Raises NotFound."""
+        with self.database.reading() as connection:
+            found: Row[Any] | None = connection.execute(
+                select(plans).where(plans.c.id == id, *scope.sees(plans))
+            ).first()
+        if found is None:
+            raise NotFound(f"There is no plan {id}.")
+        return found
+
+    def all(self, scope: Scope) -> list[dict[str, Any]]:
+        """Those that somebody sees, the newest first."""
+        with self.database.reading() as connection:
+            rows = connection.execute(select(plans).where(*scope.sees(plans)).order_by(plans.c.number.desc()))
+            return [_shown(row) for row in rows]
+
+    def triggered_by(self, trigger_id: str) -> Row[Any] | None:
+        """The plan that a trigger is of."""
+        with self.database.reading() as connection:
+            found: Row[Any] | None = connection.execute(select(plans).where(plans.c.trigger_id == trigger_id)).first()
+            return found
+
+    def private_keys(self, id: str) -> dict[int, str]:
+        """The private keys for sources, by the artifact's place in the plan."""
+        with self.database.reading() as connection:
+            found = connection.execute(select(keys.c.artifact, keys.c.private_key).where(keys.c.plan_id == id))
+            return {row.artifact: row.private_key for row in found}
+
+    def replace(
+        self, scope: Scope, id: str, members: Mapping[str, Any], known: frozenset[str], expected: str = ""
+    ) -> Any:
+        """Put other members in the place of those that an API knows; what it does not know stays.
+
+        Args:
+            known: the members that the API knows.
+            expected: the revision that it must be of; "" for any.
+
+        Raises:
+            Conflict: an assembly is made of what would change.
+            PreconditionFailed: it is of another revision.
+            Invalid: it would be no plan any more.
+        """
+        with self.database.writing() as connection:
+            found = select(plans).where(plans.c.id == id, *scope.sees(plans)).with_for_update()
+            row = connection.execute(found).first()
+            if row is None:
+                raise NotFound(f"There is no plan {id}.")
+            if expected and expected != revision(row):
+                raise PreconditionFailed("It has changed since; read it again.")
+            kept = {name: value for name, value in row.document.items() if name not in known}
+            document = {**kept, **members}
+            read_plan(document)
+            changed = [name for name in FIXED_WHILE_USED if document.get(name) != row.document.get(name)]
+            if changed and _is_used(connection, id):
+                raise Conflict(
+                    f"Assemblies are made of it, so its {' and '.join(changed)} can't change; delete them first."
+                )
+            values = {"document": document, "updated_at": now()}
+            connection.execute(update(plans).where(plans.c.id == id).values(**values))
+            self.events.note(connection, "plan.updated", row._mapping, name=document.get("name"))
+        return self.get(scope, id)
+
+    def delete(self, scope: Scope, id: str) -> None:
+        """Forget one. Raises NotFound; Conflict: an assembly is made of it."""
+        with self.database.writing() as connection:
+            row = connection.execute(select(plans).where(plans.c.id == id, *scope.sees(plans))).first()
+            if row is None:
+                raise NotFound(f"There is no plan {id}.")
+            self.forget(connection, row)
+        shutil.rmtree(self.package(id), ignore_errors=True)
+
+    def forget(self, connection: Connection, row: Row[Any]) -> None:
+        """The same in somebody's transaction; its package is still there."""
+        if _is_used(connection, row.id):
+            raise Conflict("Assemblies are made of this plan; delete them first.")
+        try:
+            connection.execute(delete(plans).where(plans.c.id == row.id))
+        except IntegrityError:
+            raise Conflict("Assemblies are made of this plan; delete them first.") from None
+        self.events.note(connection, "plan.deleted", row._mapping, name=row.document.get("name"))
+
+
+def revision(row: Row[Any]) -> str:
+    """The ETag of what a row is shown as."""
+    return f'"{row.updated_at}"'
+
+
+def name_of(row: Row[Any]) -> str:
+    """What a plan is called; a name is made up for one that has none."""
+    return str(row.document.get("name") or f"plan-{row.id[:8]}")
+
+
+def _shown(row: Row[Any]) -> dict[str, Any]:
+    """A plan: its own nodes, and below `@` what the service knows of it."""
+    known = {
+        name: getattr(row, name) for name in ("id", "project_id", "user_id", "created_at", "updated_at", "trigger_id")
+    }
+    return {**row.document, "name": name_of(row), "@": {**known, "revision": revision(row)}}
+
+
+def _is_used(connection: Connection, id: str) -> bool:
+    return connection.execute(select(assemblies.c.id).where(assemblies.c.plan_id == id).limit(1)).first() is not None
+
+
+def _with_keys(document: dict[str, Any]) -> tuple[dict[str, Any], dict[int, str]]:
+    """A plan with a deploy key for each private source, and their private halves."""
+    private: dict[int, str] = {}
+    artifacts = []
+    for index, given in enumerate(document.get("artifacts") or ()):
+        artifact, content = given, given.get("content") or {}
+        if content.get("private"):
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            form = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
+            private[index] = key.private_bytes(*form).decode()
+            ssh = (serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+            artifact = {**artifact, "content": {**content, "public_key": key.public_key().public_bytes(*ssh).decode()}}
+        artifacts.append(artifact)
+    return ({**document, "artifacts": artifacts} if private else document), private

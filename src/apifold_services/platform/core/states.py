@@ -1,0 +1,43 @@
+"""States of assemblies, as both APIs know them."""
+
+from __future__ import annotations
+
+QUEUED, UNIT_TESTING, UNIT_TESTING_PASSED = "QUEUED", "UNIT_TESTING", "UNIT_TESTING_PASSED"
+UNIT_TESTING_FAILED, BUILDING, BUILT = "UNIT_TESTING_FAILED", "BUILDING", "BUILT"
+DEPLOYING, STARTING, COMPLETE = "DEPLOYING", "STARTING_APP", "DEPLOYMENT_COMPLETE"
+STOPPED, ERROR, ERROR_DEPLOYMENT, DELETING = "STOPPED", "ERROR", "ERROR_CODE_DEPLOYMENT", "DELETING"
+ERROR_DELETE = "ERROR_STACK_DELETE_FAILED"
+
+MOVING = frozenset((QUEUED, UNIT_TESTING, UNIT_TESTING_PASSED, BUILDING, BUILT, DEPLOYING, STARTING))
+"""On the way to what was asked for. An assembly that is only tested, or only built, stays where it was told to."""
+
+FAILED = frozenset((UNIT_TESTING_FAILED, ERROR, ERROR_DEPLOYMENT, ERROR_DELETE))
+DEPLOYED = frozenset((COMPLETE, STOPPED, ERROR_DEPLOYMENT))
+"""There is something that can be started, stopped and scaled."""
+
+STATES = frozenset((*MOVING, *FAILED, COMPLETE, STOPPED, DELETING))
+
+UNITTEST, BUILD, DEPLOY = "unittest", "build", "deploy"
+ACTIONS = (UNITTEST, BUILD, DEPLOY)
+"""What is done to an assembly, in this order; one that is only built is not deployed."""
+
+ENDS = {UNITTEST: UNIT_TESTING_PASSED, BUILD: BUILT, DEPLOY: COMPLETE}
+"""The state that is reached once an action was the last."""
+
+
+def skew(status: str, *, ended: bool) -> str:
+    """CAMP's `representation_skew`: how what is shown stands to what there is.
+
+    Args:
+        ended: whether all that was asked for was done.
+    """
+    if status == DELETING:
+        return "DESTROYING"
+    return "NONE" if ended or status not in MOVING else "CREATING"
+
+
+def component_status(status: str) -> str:
+    """What a component of an assembly is, in the words of CAMP (`RUNNING` and `ERROR` are the standard's)."""
+    if status == COMPLETE:
+        return "RUNNING"
+    return "ERROR" if status in FAILED else status

@@ -1,0 +1,1 @@
+"""Solum's own API."""
