@@ -235,10 +235,10 @@ class Assemblies:
             row for row in rows if row.status == states.DELETING
         ]
 
-    def wanted(self) -> list[Row[Any]]:
-        """Those that should run."""
+    def wanted_of(self, status: str) -> list[Row[Any]]:
+        """Those in a state that should run."""
         with self.database.reading() as connection:
-            found = select(assemblies).where(assemblies.c.status == states.COMPLETE, assemblies.c.wanted)
+            found = select(assemblies).where(assemblies.c.status == status, assemblies.c.wanted)
             return list(connection.execute(found))
 
     def units(self, id: str) -> list[Row[Any]]:

@@ -123,7 +123,7 @@ class Launching:
             self.assemblies.launch(row.id)
         for row in going:
             self.assemblies.remove(row.id, row.attempt)
-        for row in self.assemblies.wanted():
+        for row in self.assemblies.wanted_of(states.COMPLETE):
             if stopped():
                 return
             units = self._units(row)
