@@ -108,7 +108,7 @@ class MessageDialect:
 
 
 class WsmeDialect:
-    """`wsme`: `{"faultcode": "Client", "faultstring": "...", "debuginfo": null}`, as services made with WSME have it."""
+    """`wsme`: `{"faultcode": "Client", "faultstring": "...", "debuginfo": null}`, as services made by WSME have it."""
 
     def render(self, fault: Fault, request: Request) -> Response:
         status = status_of(fault)

@@ -20,7 +20,7 @@ def service(deployment: Deployment) -> Service:
     core = PlatformCore(deployment, options)
     return Service(
         name="platform",
-        apis=("root", "v1", *(("camp",) if options.serves_camp else ())),
+        apis=("root", "v1", *(("camp",) if options.serves_camp else ()), "console"),
         provides={
             "core": core,
             "types": Types(options.auth_scheme),
