@@ -46,7 +46,7 @@ $(TEMPEST)/.test: tests/tempest.txt
 	@touch $@
 
 serve: $(BIN)/.serve
-	$(BIN)/apifold serve --listen $(LISTEN)
+	$(BIN)/apifold serve --listen $(LISTEN) --config examples/apifold.yaml
 
 test: system $(BIN)/.test $(CLIENTS)/.test $(KEYSTONE)/.test $(TEMPEST)/.test check
 

@@ -24,7 +24,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         build_seconds: how long the tests of an application, and its build, may take each.
         postgresql: URL of a PostgreSQL server with a user that may make roles and databases; "" for none.
         events: `{file: PATH}`, `{webhook: URL, token: FILE}`, or both: where events are told.
-        rebuild_phrase: the comment on a pull request that builds it again.
+        rebuild_phrase: the comment that has a proposed change built again.
         auth_scheme: what CAMP's endpoint says of authentication.
     """
 

@@ -15,7 +15,7 @@ from apifold_services.platform.core.plans import Plans
 from apifold_services.platform.core.scope import Scope
 
 ACTIONS = frozenset(("created", "opened", "edited", "reopened", "synchronize", "closed"))
-"""Of pull requests and comments, what is acted on."""
+"""Of proposed changes and comments, what is acted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Triggers:
     """Acts on what GitHub tells: whoever knows a trigger's id may do so.
 
     Attributes:
-        phrase: the comment that has a pull request built again.
+        phrase: the comment that has a proposed change built again.
     """
 
     plans: Plans
@@ -77,4 +77,4 @@ class Triggers:
                 return ""
             return str(told["pull_request"]["head"]["sha"])
         except (KeyError, TypeError):
-            raise Invalid(problems=[Problem("body", "", "has neither a pull request nor a comment")]) from None
+            raise Invalid(problems=[Problem("body", "", "has neither `pull_request` nor `comment`")]) from None
