@@ -14,7 +14,14 @@ from apifold.testing import client
 hypothesis.settings.register_profile("apifold", deadline=None)
 hypothesis.settings.load_profile("apifold")
 
-pytest_plugins = ["tests.other_service", "tests.servers", "tests.postgres", "tests.browser", "tests.keystone", "tests.units"]
+pytest_plugins = [
+    "tests.other_service",
+    "tests.servers",
+    "tests.postgres",
+    "tests.browser",
+    "tests.keystone",
+    "tests.units",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -264,3 +266,13 @@ def test_faults_as_wsme_words_them(write, serve):
         404,
         {"faultcode": "Client", "faultstring": "Not found", "debuginfo": None},
     )
+
+
+def test_the_how_to_works(write, serve):
+    page = (Path(__file__).parent.parent.parent / "docs" / "howto" / "representations.md").read_text()
+    (text,), (handlers,) = (re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("yaml", "python"))
+    library = serve(write(api_yaml=text, shelf_handlers_py=handlers))
+    shown = library.get("/library/shelves/top").json
+    assert shown["room_uri"] == "http://testserver/library/rooms/3"
+    assert library.put("/library/shelves/top?fields=name", json={"name": "Best"}).json == {**shown, "name": "Best"}
+    assert library.put("/library/shelves/top", json={**shown, "books": []}).status == 403

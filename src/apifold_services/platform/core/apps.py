@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from apifold import Conflict, Database, Denied, Invalid, NotFound, Problem
 from apifold_services.platform.core import states
-from apifold_services.platform.core.assemblies import SCALE, Assemblies, Wanted, ended_well
+from apifold_services.platform.core.assemblies import MAX_INSTANCES, SCALE, Assemblies, Wanted, ended_well
 from apifold_services.platform.core.events import Events
+from apifold_services.platform.core.language_packs import called, names_one
+from apifold_services.platform.core.plan_file import Artifact, Content
 from apifold_services.platform.core.plans import Draft
 from apifold_services.platform.core.scope import EVERYBODY, Scope, now
-from apifold_services.platform.core.tables import apps, assemblies, workflows
+from apifold_services.platform.core.tables import apps, assemblies, language_packs, workflows
 
 MERGED = ("source", "workflow_config")
 """Members of which a change names only what changes."""
@@ -37,12 +39,19 @@ class Apps:
     most: int
 
     def make(self, scope: Scope, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        """A new one. Raises Denied: the project has as many as it may have."""
+        """A new one.
+
+        Raises:
+            Denied: the project has as many as it may have.
+            Invalid: it could never be built; the text says why.
+        """
         fresh = scope.fresh()
         with self.database.writing() as connection:
+            self.database.lock(connection, f"apps {scope.project}")
             count = select(func.count()).select_from(apps).where(apps.c.project_id == scope.project)
             if (connection.scalar(count) or 0) >= self.most:
                 raise Denied(f"A project may have {self.most} apps; delete one first.")
+            self._check(connection, scope.project, document, document)
             values = {"name": name, "trigger_id": str(uuid.uuid4()), "document": dict(document)}
             connection.execute(insert(apps).values(**fresh, **values))
             self.events.note(connection, "app.created", fresh, name=name)
@@ -59,7 +68,7 @@ class Apps:
         return self._shown(rows)
 
     def change(self, scope: Scope, id: str, members: Mapping[str, Any]) -> dict[str, Any]:
-        """Set some members. Raises NotFound."""
+        """Set some members. Raises NotFound; Invalid: it could never be built."""
         with self.database.writing() as connection:
             row = connection.execute(select(apps).where(apps.c.id == id, *scope.sees(apps))).first()
             if row is None:
@@ -68,6 +77,7 @@ class Apps:
             for key in MERGED:
                 if key in members:
                     document[key] = {**(row.document.get(key) or {}), **(members[key] or {})}
+            self._check(connection, row.project_id, document, members)
             values = {"name": members.get("name") or row.name, "document": document, "updated_at": now()}
             connection.execute(update(apps).where(apps.c.id == id).values(**values))
             self.events.note(connection, "app.updated", row._mapping, name=values["name"])
@@ -108,12 +118,12 @@ class Apps:
             raise Invalid(problems=[Problem("body", "/actions", detail)])
         source = {**(row.document.get("source") or {}), **(more.get("source") or {})}
         if SCALE in actions:
+            if len(actions) > 1:
+                raise Invalid(problems=[Problem("body", "/actions", f"{SCALE!r} is done alone")])
             assembly_id = self._scaled(scope, id, int(more.get("scale_target") or 0))
         else:
-            last = max(states.ACTIONS.index(action) for action in actions)
-            wanted = Wanted(
-                draft=Draft(_plan(row, source), app_id=id), name=row.name, actions=states.ACTIONS[: last + 1]
-            )
+            draft = Draft(_plan(row, source), app_id=id)
+            wanted = Wanted(draft=draft, name=row.name, actions=states.up_to(actions))
             owner = Scope(row.project_id, scope.user or row.user_id)
             assembly_id = self.assemblies.create(owner, wanted)["id"]
         document = {"source": source, "config": row.document.get("workflow_config") or {}, "actions": list(actions)}
@@ -170,11 +180,32 @@ class Apps:
 
     def _scaled(self, scope: Scope, id: str, target: int) -> str:
         """The assembly of an app that runs, once it was asked to have another number of instances."""
+        if not 1 <= target <= MAX_INSTANCES:
+            raise Invalid(problems=[Problem("body", "/scale_target", f"must be from 1 to {MAX_INSTANCES}")])
         found = [one["assembly_id"] for one in self.workflows(scope, id) if one["status"] in states.DEPLOYED]
         if not found:
             raise Conflict("Nothing of this app runs; deploy it first.")
         self.assemblies.operate(scope, found[-1], SCALE, target)
         return str(found[-1])
+
+    def _check(
+        self, connection: Connection, project: str, document: Mapping[str, Any], members: Mapping[str, Any]
+    ) -> None:
+        """See whether what is said of an app can be built, as far as `members` say it anew. Raises Invalid."""
+        problems = []
+        if "source" in members:
+            repository = str((document.get("source") or {}).get("repository") or "")
+            artifact = Artifact(content=Content(href=repository))
+            refused = self.assemblies.engine.check(artifact, packaged=False) if repository else "is missing"
+            if refused:
+                problems.append(Problem("body", "/source/repository", refused))
+        named = members.get("languagepack", "")
+        if names_one(named):
+            found = select(language_packs.c.id).where(language_packs.c.project_id == project, called(str(named)))
+            if connection.execute(found).first() is None:
+                problems.append(Problem("body", "/languagepack", f"there is no language pack {named!r}"))
+        if problems:
+            raise Invalid(problems=problems)
 
     def _row(self, scope: Scope, id: str) -> Row[Any]:
         with self.database.reading() as connection:
@@ -199,13 +230,14 @@ class Apps:
 
 def _app(row: Row[Any], made: Row[Any] | None) -> dict[str, Any]:
     known = {name: value for name, value in row._mapping.items() if name not in ("number", "document")}
+    said = {name: value for name, value in row.document.items() if name not in SECRET}
     source = {name: value for name, value in (row.document.get("source") or {}).items() if name not in SECRET}
     state = {"status": made.status, "app_url": made.address or None, "assembly_id": made.id} if made else {}
-    return {**row.document, **known, "source": source, **state}
+    return {**said, **known, "source": source, **state}
 
 
 SECRET = ("repo_token", "private_ssh_key")
-"""What of a source is never shown."""
+"""What of an app, and of a source, is never shown."""
 
 
 def _workflow(row: Row[Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.elements import ColumnElement
 
 from apifold import Conflict, Database, Fault, Invalid, Jobs, NotFound, Problem, RunningJob
 from apifold_services.platform.core import states
@@ -22,8 +23,8 @@ from apifold_services.platform.core.tables import apps, language_packs, plans
 
 BUILD = "platform.pack"
 READY, BUILDING = "READY", "BUILDING"
-KINDS = (True, False, "auto", "")
-"""What a plan says that names no language pack."""
+UNNAMED = ("", "auto", "true", "false")
+"""What plans and apps say that names no language pack, in whichever letters."""
 
 log = logging.getLogger("apifold.platform")
 
@@ -91,7 +92,7 @@ class LanguagePacks:
         Raises:
             EngineFailed: there is none of that name, or it is not ready.
         """
-        if named in KINDS:
+        if not names_one(named):
             return None
         try:
             row = self._row(Scope(project, ""), str(named))
@@ -129,14 +130,24 @@ class LanguagePacks:
             connection.execute(update(language_packs).where(language_packs.c.id == id).values(**values))
 
     def _row(self, scope: Scope, name_or_id: str) -> Row[Any]:
-        either = (language_packs.c.id == name_or_id) | (language_packs.c.name == name_or_id)
+        found = select(language_packs).where(called(name_or_id), *scope.sees(language_packs))
+        # Who sees those of all projects means his own, where another has one of that name.
+        own_first = found.order_by(language_packs.c.project_id != scope.project, language_packs.c.number)
         with self.database.reading() as connection:
-            row: Row[Any] | None = connection.execute(
-                select(language_packs).where(either, *scope.sees(language_packs))
-            ).first()
+            row: Row[Any] | None = connection.execute(own_first).first()
         if row is None:
             raise NotFound(f"There is no language pack {name_or_id}.")
         return row
+
+
+def names_one(said: str | bool) -> bool:
+    """Whether what a plan or an app says names a language pack; the engine decides where it does not."""
+    return str(said).lower() not in UNNAMED
+
+
+def called(name_or_id: str) -> ColumnElement[bool]:
+    """The condition for a language pack of that name or id."""
+    return (language_packs.c.id == name_or_id) | (language_packs.c.name == name_or_id)
 
 
 def _open(folder: Path) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from apifold import Database, NotFound
 from apifold_services.platform.core.events import Events
-from apifold_services.platform.core.scope import Scope, now
+from apifold_services.platform.core.scope import EVERYBODY, Scope, now
 from apifold_services.platform.core.tables import records
 
 KINDS = ("service", "operation", "sensor", "extension", "pipeline", "stack")
@@ -50,6 +50,13 @@ class Records:
         """Those that somebody sees, the newest first."""
         with self.database.reading() as connection:
             return [_shown(row) for row in connection.execute(self._select(scope).order_by(records.c.number.desc()))]
+
+    def first(self, name: str, value: str) -> dict[str, Any] | None:
+        """The first one, of anybody's, of which a member has a value."""
+        found = self._select(EVERYBODY).where(records.c.document[name].as_string() == value)
+        with self.database.reading() as connection:
+            row = connection.execute(found.order_by(records.c.number)).first()
+        return None if row is None else _shown(row)
 
     def change(self, scope: Scope, id: str, members: Mapping[str, Any]) -> dict[str, Any]:
         """Set some members. Raises NotFound."""

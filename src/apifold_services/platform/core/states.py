@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 QUEUED, UNIT_TESTING, UNIT_TESTING_PASSED = "QUEUED", "UNIT_TESTING", "UNIT_TESTING_PASSED"
 UNIT_TESTING_FAILED, BUILDING, BUILT = "UNIT_TESTING_FAILED", "BUILDING", "BUILT"
 DEPLOYING, STARTING, COMPLETE = "DEPLOYING", "STARTING_APP", "DEPLOYMENT_COMPLETE"
@@ -23,6 +25,12 @@ ACTIONS = (UNITTEST, BUILD, DEPLOY)
 
 ENDS = {UNITTEST: UNIT_TESTING_PASSED, BUILD: BUILT, DEPLOY: COMPLETE}
 """The state that is reached once an action was the last."""
+
+
+def up_to(actions: Collection[str]) -> tuple[str, ...]:
+    """All that is to be done so that the last of some actions is done; everything where none of them is one."""
+    last = max((ACTIONS.index(action) for action in actions if action in ACTIONS), default=len(ACTIONS) - 1)
+    return ACTIONS[: last + 1]
 
 
 def skew(status: str, *, ended: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from apifold_services.platform.core.scope import Scope
 
 ACTIONS = frozenset(("created", "opened", "edited", "reopened", "synchronize", "closed"))
 """Of proposed changes and comments, what is acted on."""
+
+COMMIT = re.compile(r"[0-9a-fA-F]{4,64}")
+"""How a commit is named; what anybody may send ends in a command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +55,37 @@ class Triggers:
             raise NotFound("There is no such trigger.")
         if "sender" not in told:
             raise Invalid(problems=[Problem("body", "/sender", "is missing")])
-        if not str((told["sender"] or {}).get("url", "")).startswith("https://api.github.com/"):
+        sender = told["sender"]
+        if not isinstance(sender, dict) or not str(sender.get("url", "")).startswith("https://api.github.com/"):
             raise ToBeDone("Only GitHub's messages are understood.")
         revision = self._revision(told)
-        if told.get("action") not in ACTIONS:
+        if not isinstance(told.get("action"), str) or told["action"] not in ACTIONS:
             return
+        asked = tuple(action for action in actions if action in states.ACTIONS)
         if app is not None:
             owner = Scope(app.project_id, app.user_id)
             source = {"source": {"revision": revision}} if revision else {}
             usual = app.document.get("trigger_actions") or states.ACTIONS
-            self.apps.run(owner, app.id, tuple(actions or usual), source)
+            self.apps.run(owner, app.id, asked or tuple(usual), source)
         elif pipeline is not None:
-            self.pipelines.run(pipeline)
+            self.pipelines.run(pipeline, states.up_to(asked))
         elif plan is not None:
-            last = max((states.ACTIONS.index(action) for action in actions if action in states.ACTIONS), default=2)
-            wanted = Wanted(plan_id=plan.id, actions=states.ACTIONS[: last + 1])
+            wanted = Wanted(plan_id=plan.id, actions=states.up_to(asked))
             self.assemblies.create(Scope(plan.project_id, plan.user_id), wanted)
 
     def _revision(self, told: Mapping[str, Any]) -> str:
         """The commit that a message is about, as far as it says so."""
         try:
             if "comment" in told:
-                if str(told["comment"]["body"]).strip() != self.phrase:
+                if str(told["comment"]["body"]).strip(". \r\n").lower() != self.phrase.lower():
                     raise Denied(f"A comment that is not {self.phrase!r} is not acted on.")
-                return ""
-            return str(told["pull_request"]["head"]["sha"])
-        except (KeyError, TypeError):
+                return _commit(told["comment"].get("commit_id") or "", "/comment/commit_id")
+            return _commit(told["pull_request"]["head"]["sha"], "/pull_request/head/sha")
+        except (KeyError, TypeError, AttributeError):
             raise Invalid(problems=[Problem("body", "", "has neither `pull_request` nor `comment`")]) from None
+
+
+def _commit(said: Any, pointer: str) -> str:
+    if said and not (isinstance(said, str) and COMMIT.fullmatch(said)):
+        raise Invalid(problems=[Problem("body", pointer, "is no commit")])
+    return str(said or "")

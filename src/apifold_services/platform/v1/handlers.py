@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apifold import Invalid, Problem, Request
+from apifold import Invalid, MethodNotAllowed, Problem, Request
 from apifold_services.platform.core.assemblies import Wanted
 from apifold_services.platform.core.plan_file import for_v1
 from apifold_services.platform.core.plans import Draft
@@ -250,9 +251,11 @@ def _kept(kind: str) -> tuple[Callable[..., Any], ...]:
         return core.service(scope, id) if kind == "service" else core.records[kind].get(scope, id)
 
     def change(core: PlatformCore, scope: Scope, id: str, body: Body) -> Any:
+        _is_noted(core, id)
         return core.records[kind].change(scope, id, body)
 
     def forget(core: PlatformCore, scope: Scope, id: str) -> None:
+        _is_noted(core, id)
         core.records[kind].delete(scope, id)
 
     return listed, make, show, change, forget
@@ -260,18 +263,60 @@ def _kept(kind: str) -> tuple[Callable[..., Any], ...]:
 
 list_services, create_service, get_service, update_service, delete_service = _kept("service")
 list_operations, create_operation, get_operation, update_operation, delete_operation = _kept("operation")
-list_sensors, create_sensor, get_sensor, update_sensor, delete_sensor = _kept("sensor")
+list_sensors, _, get_sensor, _, delete_sensor = _kept("sensor")
 list_extensions, create_extension, get_extension, update_extension, delete_extension = _kept("extension")
-list_pipelines, _, get_pipeline, update_pipeline, delete_pipeline = _kept("pipeline")
+list_pipelines, _, get_pipeline, _, delete_pipeline = _kept("pipeline")
 list_stacks, create_stack, get_stack, update_stack, delete_stack = _kept("stack")
 
 
+def create_sensor(core: PlatformCore, scope: Scope, body: Body) -> Any:
+    return core.records["sensor"].make(scope, _sensed(_named(body)))
+
+
+def update_sensor(core: PlatformCore, scope: Scope, id: str, body: Body) -> Any:
+    before = core.records["sensor"].get(scope, id)
+    known = {name: value for name, value in before.items() if name in ("sensor_type", "value")}
+    return core.records["sensor"].change(scope, id, _sensed({**known, **body}))
+
+
 def create_pipeline(core: PlatformCore, scope: Scope, body: Body, request: Request) -> Any:
-    return core.pipelines.make(scope, _named(body), _plan_id(body, request))
+    return core.pipelines.make(scope, _without_plan(_named(body)), _plan_id(body, request))
+
+
+def update_pipeline(core: PlatformCore, scope: Scope, id: str, body: Body, request: Request) -> Any:
+    plan_id = _plan_id(body, request) if "plan_uri" in body else ""
+    return core.pipelines.change(scope, id, _without_plan(body), plan_id)
 
 
 def list_executions(core: PlatformCore, scope: Scope, id: str) -> Any:
     return core.pipelines.executions(scope, id)
+
+
+TYPES = {"str": str, "int": int, "float": float}
+"""What the value of a sensor is, by its type."""
+
+
+def _sensed(body: Body) -> Body:
+    """A sensor with its value as its type has it."""
+    kind, value = body.get("sensor_type"), body.get("value")
+    if kind is None or value is None:
+        return body
+    try:
+        value = TYPES[kind](value)
+    except (ValueError, OverflowError):
+        value = math.nan  # no value, as those that are not finite are none
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Invalid(problems=[Problem("body", "/value", f"is no {kind}")])
+    return {**body, "value": value}
+
+
+def _is_noted(core: PlatformCore, id: str) -> None:
+    if any(offer.id == id for offer in core.offers):
+        raise MethodNotAllowed(("GET", "HEAD"), "It comes with the platform.")
+
+
+def _without_plan(body: Body) -> Body:
+    return {name: value for name, value in body.items() if name != "plan_uri"}
 
 
 def _named(body: Body) -> Body:
