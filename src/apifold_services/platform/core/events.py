@@ -42,17 +42,6 @@ class Events:
     database: Database
     sinks: Mapping[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        unknown = sorted(self.sinks.keys() - {FILE, WEBHOOK, TOKEN})
-        if unknown:
-            raise SettingsError(
-                f"services: platform: events: there is no {unknown[0]!r}; there are: file, webhook, token"
-            )
-        if WEBHOOK in self.sinks and not self.sinks[WEBHOOK].startswith(("http://", "https://")):
-            raise SettingsError(f"services: platform: events: {self.sinks[WEBHOOK]} is no http address")
-        if TOKEN in self.sinks and not Path(self.sinks[TOKEN]).is_file():
-            raise SettingsError(f"services: platform: events: there is no file {self.sinks[TOKEN]}")
-
     def note(self, connection: Connection, kind: str, owned: Any, **data: Any) -> None:
         """Write an event down, in the transaction of what it tells of.
 
@@ -117,3 +106,15 @@ class Events:
                 log.warning("an event can't be told to %s: %s; it is told again", self.sinks[WEBHOOK], error)
                 return count
         return len(told)
+
+
+def check(sinks: Mapping[str, str]) -> None:
+    """Nothing, where events can be told there. Raises SettingsError."""
+    said = "services: platform: events"
+    unknown = sorted(sinks.keys() - {FILE, WEBHOOK, TOKEN})
+    if unknown:
+        raise SettingsError(f"{said}: there is no {unknown[0]!r}; there are: file, webhook, token")
+    if WEBHOOK in sinks and not sinks[WEBHOOK].startswith(("http://", "https://")):
+        raise SettingsError(f"{said}: {sinks[WEBHOOK]} is no http address")
+    if TOKEN in sinks and not Path(sinks[TOKEN]).is_file():
+        raise SettingsError(f"{said}: there is no file {sinks[TOKEN]}")

@@ -14,7 +14,7 @@ from apifold_services.platform.core.assemblies import RESTART, SCALE, START, STO
 from apifold_services.platform.core.components import Components
 from apifold_services.platform.core.databases import Databases
 from apifold_services.platform.core.engines.engine import POINT, Engine
-from apifold_services.platform.core.events import Events
+from apifold_services.platform.core.events import Events, check
 from apifold_services.platform.core.language_packs import LanguagePacks
 from apifold_services.platform.core.launching import Launching
 from apifold_services.platform.core.offers import Offer, offers
@@ -59,6 +59,7 @@ class PlatformCore:
     def __init__(self, deployment: Deployment, options: Options) -> None:
         self.deployment = deployment
         self.options = options
+        check(options.events)
         self.databases = Databases(options.postgresql)
         self.engine: Engine = _engine(deployment, options)
 
