@@ -111,16 +111,16 @@ class Platform:
         """Do everything that was begun: what jobs would do."""
         core = self.core
         for _ in range(20):
-            queued, going = core.assemblies.unfinished()
-            operated = [row for row in core.assemblies.wanted_of(states.DEPLOYING)]
-            if not (queued or going or operated):
+            moving = core.assemblies.moving()
+            if not moving:
                 return self
-            for row in queued:
-                core.launch(AtOnce(), row.id)
-            for row in going:
-                core.remove(AtOnce(), row.id)
-            for row in operated:
-                core.carry_out(AtOnce(), row.id, "start")
+            for row in moving:
+                if row.status == states.DELETING:
+                    core.remove(AtOnce(), row.id)
+                elif row.attempt > 1:
+                    core.carry_out(AtOnce(), row.id)
+                else:
+                    core.launch(AtOnce(), row.id)
         raise AssertionError("it never ends")
 
 
@@ -131,7 +131,7 @@ def platforms(tmp_path_factory):
 
     with contextlib.ExitStack() as stack:
 
-        def opened(database="", auth="tokens", **options):
+        def opened(database="", auth="tokens", outgoing=(), **options):
             folder = tmp_path_factory.mktemp("platform")
             (folder / "tokens.yaml").write_text(TOKENS)
             (folder / "tokens.yaml").chmod(0o600)
@@ -144,6 +144,7 @@ def platforms(tmp_path_factory):
                 database=database,
                 services=services,
                 apis=rejecting(),
+                outgoing=outgoing,
                 **settings,
             )
             stack.callback(made.close)
@@ -164,9 +165,17 @@ def shared(platforms):
     return platforms()
 
 
-@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.postgres)])
-def platform(request, shared):
+@pytest.fixture(scope="module")
+def shared_postgresql(platforms, postgresql_database):
+    return platforms(postgresql_database)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("shared", id="SQLite"),
+        pytest.param("shared_postgresql", id="PostgreSQL", marks=pytest.mark.postgres),
+    ]
+)
+def platform(request):
     """A platform on each database; not empty, where a test came before."""
-    if request.param == "SQLite":
-        return shared
-    return request.getfixturevalue("platforms")(request.getfixturevalue("postgresql_database"))
+    return request.getfixturevalue(request.param)

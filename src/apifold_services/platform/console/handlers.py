@@ -13,16 +13,17 @@ from apifold_services.platform.core.platform import PlatformCore
 from apifold_services.platform.core.scope import Scope
 
 MOST = 200
-"""Applications of which the page shows the log's end; of more, only of these."""
+"""Applications, and plans, that the page shows; the newest of them."""
 
 
 def show_applications(core: PlatformCore, scope: Scope, address: str) -> Response:
-    shown = [_application(core, one, tail=index < MOST) for index, one in enumerate(core.assemblies.all(scope))]
-    return _page(applications(shown, core.plans.all(scope), address))
+    there, plans = core.assemblies.all(scope), core.plans.all(scope)
+    shown = [_application(one, core.tail(one)) for one in there[:MOST]]
+    return _page(applications(shown, plans[:MOST], address, more=max(0, len(there) - MOST)))
 
 
 def show_application(core: PlatformCore, scope: Scope, id: str, address: str) -> Response:
-    shown = _application(core, core.assemblies.get(scope, id), tail=False)
+    shown = _application(core.assemblies.get(scope, id))
     logs = {one["name"]: core.log(scope, id, one["id"]) for one in core.logs(scope, id)}
     return _page(one_application(shown, core.sensors(scope, id), logs, address))
 
@@ -48,7 +49,7 @@ def deploy_plan(core: PlatformCore, scope: Scope, id: str, request: Request, add
     return _back(address)
 
 
-def _application(core: PlatformCore, assembly: Mapping[str, Any], *, tail: bool) -> Application:
+def _application(assembly: Mapping[str, Any], tail: str = "") -> Application:
     return Application(
         id=assembly["id"],
         name=assembly["name"],
@@ -58,7 +59,7 @@ def _application(core: PlatformCore, assembly: Mapping[str, Any], *, tail: bool)
         instances=assembly["instances"],
         moves=assembly["skew"] != "NONE",
         is_deployed=assembly["is_deployed"],
-        tail=core.tail(dict(assembly)) if tail else "",
+        tail=tail,
     )
 
 

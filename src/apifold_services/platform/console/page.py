@@ -61,11 +61,12 @@ class Application:
     tail: str
 
 
-def applications(shown: Sequence[Application], plans: Sequence[Mapping[str, Any]], base: str) -> str:
-    """The page with all of them, and with the plans that more can be made of."""
+def applications(shown: Sequence[Application], plans: Sequence[Mapping[str, Any]], base: str, *, more: int) -> str:
+    """The page with the newest of them, how many `more` there are, and the plans that others can be made of."""
     listed = "".join(_article(one, base) for one in shown)
     nothing = '<p class="quiet" id="none">There is no application. Deploy a plan, by this page or by either API.</p>'
-    body = f"<h1>Applications</h1>{listed or nothing}{_plans(plans, base)}"
+    rest = f'<p class="quiet">and {more} older ones, which the APIs list</p>' if more else ""
+    body = f"<h1>Applications</h1>{listed or nothing}{rest}{_plans(plans, base)}"
     return _document("Applications", body, refresh=any(one.moves for one in shown))
 
 

@@ -91,16 +91,20 @@ class Assemblies:
                 "actions": list(wanted.actions),
                 "instances": wanted.instances,
             }
-            start = {"status": states.QUEUED, "reason": "", "done": [], "wanted": True, "address": "", "attempt": 1}
+            start = {
+                "status": states.QUEUED,
+                "reason": "",
+                "done": [],
+                "wanted": True,
+                "address": "",
+                "operation": LAUNCH,
+                "attempt": 1,
+            }
             connection.execute(insert(assemblies).values(**fresh, **values, **start))
             self._add_components(connection, fresh, plan, plan_id, found)
             self.events.note(connection, "assembly.created", fresh, name=values["name"], plan_id=plan_id)
-        self.launch(fresh["id"])
+        self.start_job(self.row(scope, fresh["id"]))
         return self.get(scope, fresh["id"])
-
-    def launch(self, id: str) -> None:
-        """Have it made; once, however often that is said."""
-        self.jobs().start(LAUNCH, {"id": id}, id=f"launch-{id}")
 
     def get(self, scope: Scope, id: str) -> dict[str, Any]:
         """One of them. Raises NotFound."""
@@ -153,18 +157,13 @@ class Assemblies:
             row = connection.execute(select(assemblies).where(assemblies.c.id == id, *scope.sees(assemblies))).first()
             if row is None:
                 raise NotFound(f"There is no assembly {id}.")
-            attempt = row.attempt
             if row.status != states.DELETING:
-                attempt += 1
                 changes = {"status": states.DELETING, "wanted": False, "reason": "", "updated_at": now()}
-                changes["attempt"] = attempt
+                changes["attempt"] = row.attempt + 1
                 connection.execute(update(assemblies).where(assemblies.c.id == id).values(**changes))
                 self._tell(connection, row, states.DELETING, "")
-        self.remove(id, attempt)
-
-    def remove(self, id: str, attempt: int) -> None:
-        """Have what is to be deleted removed; once, however often that is said."""
-        self.jobs().start(REMOVE, {"id": id}, id=f"remove-{id}-{attempt}")
+        with suppress(NotFound):  # it may be gone by now
+            self.start_job(self.row(scope, id))
 
     def operate(self, scope: Scope, id: str, operation: str, instances: int = 0) -> dict[str, Any]:
         """Have it started, stopped, restarted, or run with another number of instances.
@@ -181,7 +180,7 @@ class Assemblies:
                 raise NotFound(f"There is no assembly {id}.")
             if row.status not in states.DEPLOYED or states.DEPLOY not in row.actions:
                 raise Conflict(f"An assembly that is {row.status} can't be asked to {operation}.")
-            changes: dict[str, Any] = {"attempt": row.attempt + 1, "updated_at": now()}
+            changes: dict[str, Any] = {"operation": operation, "attempt": row.attempt + 1, "updated_at": now()}
             changes["wanted"] = operation != STOP and (row.wanted or operation != SCALE)
             if operation == SCALE:
                 changes["instances"] = instances
@@ -189,7 +188,7 @@ class Assemblies:
                 changes["status"] = states.DEPLOYING
             connection.execute(update(assemblies).where(assemblies.c.id == id).values(**changes))
             self.events.note(connection, f"assembly.{operation}", row._mapping, name=row.name)
-        self.jobs().start(OPERATE, {"id": id, "operation": operation}, id=f"operate-{id}-{row.attempt + 1}")
+        self.start_job(self.row(scope, id))
         return self.get(scope, id)
 
     def advance(self, id: str, status: str, reason: str = "", **changes: Any) -> None:
@@ -225,15 +224,32 @@ class Assemblies:
             changes = {"status": states.ERROR_DELETE, "reason": reason, "updated_at": now()}
             connection.execute(update(assemblies).where(assemblies.c.id == id).values(**changes))
 
-    def unfinished(self) -> tuple[list[Row[Any]], list[Row[Any]]]:
-        """Those that are to be made and those that are to be removed, as far as their rows say."""
+    def moving(self) -> list[Row[Any]]:
+        """Those at which a job is to be at work."""
         with self.database.reading() as connection:
-            rows = list(
-                connection.execute(select(assemblies).where(assemblies.c.status.in_([states.QUEUED, states.DELETING])))
-            )
-        return [row for row in rows if row.status == states.QUEUED], [
-            row for row in rows if row.status == states.DELETING
-        ]
+            of_state = assemblies.c.status.in_([*states.MOVING, states.DELETING])
+            stopping = (assemblies.c.status == states.COMPLETE) & ~assemblies.c.wanted
+            rows = list(connection.execute(select(assemblies).where(of_state | stopping)))
+        return [row for row in rows if self.is_moving(row)]
+
+    @staticmethod
+    def is_moving(row: Row[Any]) -> bool:
+        """Whether a job is to be at work at one."""
+        if row.status == states.COMPLETE:
+            return not row.wanted
+        return row.status == states.DELETING or (row.status in states.MOVING and not ended_well(row))
+
+    @staticmethod
+    def job_of(row: Row[Any]) -> str:
+        """The id of the job that is at work at one."""
+        if row.status == states.DELETING:
+            return f"remove-{row.id}-{row.attempt}"
+        return f"launch-{row.id}" if row.attempt == 1 else f"operate-{row.id}-{row.attempt}"
+
+    def start_job(self, row: Row[Any]) -> None:
+        """Have a job do what one is to become; once, however often that is said."""
+        kind = REMOVE if row.status == states.DELETING else LAUNCH if row.attempt == 1 else OPERATE
+        self.jobs().start(kind, {"id": row.id}, id=self.job_of(row))
 
     def wanted_of(self, status: str) -> list[Row[Any]]:
         """Those in a state that should run."""

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock
+from threading import Condition
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
 from apifold import Fault, NotFound, RunningJob
 from apifold_services.platform.core import states
-from apifold_services.platform.core.assemblies import STOP, Assemblies, Overtaken
+from apifold_services.platform.core.assemblies import RESTART, STOP, Assemblies, Overtaken
 from apifold_services.platform.core.databases import Databases
 from apifold_services.platform.core.engines.engine import Engine, EngineFailed, Unit
 from apifold_services.platform.core.language_packs import LanguagePacks
@@ -25,6 +25,13 @@ from apifold_services.platform.core.tables import components, variables
 
 LOOK_SECONDS = 0.5
 
+UNDONE = (EngineFailed, Fault, OSError)
+"""Why something could not be done, to be told to its owner."""
+
+FAILED = {states.UNIT_TESTING: states.UNIT_TESTING_FAILED, states.STARTING: states.ERROR_DEPLOYMENT}
+FAILED |= {states.DEPLOYING: states.ERROR_DEPLOYMENT}
+"""The state of what failed, by the one that it was in; any other is an error."""
+
 log = logging.getLogger("apifold.platform")
 
 
@@ -32,23 +39,36 @@ class Turns:
     """One thing at a time is done to an assembly, in the one process that does any."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, tuple[Lock, int]] = {}
-        self._lock = Lock()
+        self._taken: set[str] = set()
+        self._changed = Condition()
 
     @contextmanager
     def of(self, id: str) -> Iterator[None]:
-        """It is the caller's turn."""
-        with self._lock:
-            lock, waiting = self._locks.get(id, (Lock(), 0))
-            self._locks[id] = lock, waiting + 1
+        """It is the caller's turn, as soon as it is nobody else's."""
+        with self._changed:
+            self._changed.wait_for(lambda: id not in self._taken)
+            self._taken.add(id)
         try:
-            with lock:
-                yield
+            yield
         finally:
-            with self._lock:
-                lock, waiting = self._locks.pop(id)
-                if waiting > 1:
-                    self._locks[id] = lock, waiting - 1
+            self._give_back(id)
+
+    @contextmanager
+    def now(self, id: str) -> Iterator[bool]:
+        """Whether it is the caller's turn: it is not while it is somebody else's."""
+        with self._changed:
+            free = id not in self._taken
+            self._taken.add(id)
+        try:
+            yield free
+        finally:
+            if free:
+                self._give_back(id)
+
+    def _give_back(self, id: str) -> None:
+        with self._changed:
+            self._taken.remove(id)
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +96,26 @@ class Launching:
                 return
             try:
                 self._made(job, row, stopped)
-            except EngineFailed as error:
+            except UNDONE as error:
                 now = self.assemblies.row(EVERYBODY, id).status
-                failed = {states.UNIT_TESTING: states.UNIT_TESTING_FAILED, states.STARTING: states.ERROR_DEPLOYMENT}
                 self._tidy(id)
-                self.assemblies.advance(id, failed.get(now, states.ERROR), str(error))
-            except Fault as fault:
-                self.assemblies.advance(id, states.ERROR, fault.detail)
+                self.assemblies.advance(id, FAILED.get(now, states.ERROR), _reason(error))
         self.ended(id)
 
-    def operate(self, job: RunningJob, id: str, operation: str) -> None:
+    def operate(self, job: RunningJob, id: str) -> None:
         """Start, stop, restart or scale an assembly. A job."""
         with self.turns.of(id), suppress(Overtaken, NotFound):
             row = self.assemblies.row(EVERYBODY, id)
             try:
-                if operation in (STOP, "restart"):
+                if row.operation in (STOP, RESTART):
                     for unit in self._units(row):
                         self.engine.stop(unit.id)
                 if row.wanted:
                     self._start(row, self._stopped(job, id))
                 else:
                     self.assemblies.advance(id, states.STOPPED)
-            except EngineFailed as error:
-                self.assemblies.advance(id, states.ERROR_DEPLOYMENT, str(error))
+            except UNDONE as error:
+                self.assemblies.advance(id, states.ERROR_DEPLOYMENT, _reason(error))
 
     def remove(self, job: RunningJob, id: str) -> None:
         """Leave nothing of an assembly. A job."""
@@ -109,31 +126,57 @@ class Launching:
                         self.engine.remove(component.id)
                     else:
                         self.databases.remove(self._made_for(component), component.id)
-        except (EngineFailed, Fault) as error:
+        except UNDONE as error:
             log.warning("assembly %s can't be removed: %s", id, error)
-            self.assemblies.fail(id, str(error))
+            self.assemblies.fail(id, _reason(error))
         else:
             self.assemblies.forget(id)
             self.ended(id)
 
     def care(self, stopped: Callable[[], bool]) -> None:
         """Have everything be as it was asked for, whatever died meanwhile: a duty."""
-        queued, going = self.assemblies.unfinished()
-        for row in queued:
-            self.assemblies.launch(row.id)
-        for row in going:
-            self.assemblies.remove(row.id, row.attempt)
+        for row in self.assemblies.moving():
+            with self.turns.now(row.id) as mine, suppress(NotFound, Overtaken):
+                if mine:
+                    self._pick_up(self.assemblies.row(EVERYBODY, row.id))
         for row in self.assemblies.wanted_of(states.COMPLETE):
             if stopped():
                 return
+            with self.turns.now(row.id) as mine, suppress(NotFound, Overtaken):
+                if mine:
+                    self._keep_running(self.assemblies.row(EVERYBODY, row.id))
+        self.engine.forget_all_but(lambda: {*self.assemblies.all_units(), *self.packs.ids()})
+
+    def _pick_up(self, row: Row[Any]) -> None:
+        """Have a job that was never started do its work, and end what a job left that nobody goes on with."""
+        if not self.assemblies.is_moving(row):
+            return
+        try:
+            job = self.assemblies.jobs().get(self.assemblies.job_of(row))
+        except NotFound:
+            self.assemblies.start_job(row)
+            return
+        if job.has_ended:
+            reason = f"what was at work on it is no more: {job.error or job.state}"
+            log.warning("assembly %s: %s", row.id, reason)
+            if row.status == states.DELETING:
+                self.assemblies.fail(row.id, reason)
+            else:
+                self.assemblies.advance(row.id, FAILED.get(row.status, states.ERROR), reason)
+
+    def _keep_running(self, row: Row[Any]) -> None:
+        """Start what runs no more and should, and note which components answer."""
+        if row.status != states.COMPLETE or not row.wanted:
+            return
+        try:
             units = self._units(row)
             if not all(self.engine.state(unit.id).alive for unit in units):
                 log.info("assembly %s does not run, and should; it is started", row.id)
-                with suppress(Overtaken, NotFound, EngineFailed):
-                    for unit in units:
-                        self.engine.start(unit)
-            self._tell_components(row, units)
-        self.engine.forget_all_but(lambda: {*self.assemblies.all_units(), *self.packs.ids()})
+                for unit in units:
+                    self.engine.start(unit)
+        except UNDONE as error:
+            log.warning("assembly %s can't be started: %s; it is tried again", row.id, error)
+        self._tell_components(row)
 
     def _made(self, job: RunningJob, row: Row[Any], stopped: Callable[[], bool]) -> None:
         id, done = row.id, []
@@ -141,8 +184,8 @@ class Launching:
         self.assemblies.advance(id, states.UNIT_TESTING)
         units = self._units(row)
         for unit in units:
-            job.step(f"fetch {unit.id}", partial(self.engine.prepare, unit, stopped))
-            job.step(f"test {unit.id}", partial(self.engine.test, unit, stopped))
+            self._step(job, f"fetch {unit.id}", partial(self.engine.prepare, unit, stopped))
+            self._step(job, f"test {unit.id}", partial(self.engine.test, unit, stopped))
             self._go_on(stopped)
         done.append(states.UNITTEST)
         self.assemblies.advance(id, states.UNIT_TESTING_PASSED, done=done)
@@ -150,7 +193,7 @@ class Launching:
             return
         self.assemblies.advance(id, states.BUILDING)
         for unit in self._equipped(row, units):
-            job.step(f"build {unit.id}", partial(self.engine.build, unit, stopped))
+            self._step(job, f"build {unit.id}", partial(self.engine.build, unit, stopped))
             self._go_on(stopped)
         done.append(states.BUILD)
         self.assemblies.advance(id, states.BUILT, done=done)
@@ -219,7 +262,7 @@ class Launching:
     def _made_for(self, component: Row[Any]) -> str:
         return next((offer.makes for offer in self.assemblies.offers if offer.id == component.service_id), "")
 
-    def _tell_components(self, row: Row[Any], units: list[Unit]) -> None:
+    def _tell_components(self, row: Row[Any]) -> None:
         """Note which components answer, and which do not."""
         for component in self.assemblies.units(row.id):
             if component.artifact is None:
@@ -253,9 +296,29 @@ class Launching:
         return stopped
 
     @staticmethod
+    def _step(job: RunningJob, name: str, do: Callable[[], Any]) -> None:
+        """A step that fails the same way when it is gone over again."""
+
+        def done() -> str:
+            try:
+                do()
+            except EngineFailed as error:
+                return str(error)
+            return ""
+
+        failed = job.step(name, done)
+        if failed:
+            raise EngineFailed(failed)
+
+    @staticmethod
     def _go_on(stopped: Callable[[], bool]) -> None:
         if stopped():
             raise Overtaken
+
+
+def _reason(error: Exception) -> str:
+    """What an owner is told: of the machine's troubles only what they are, not where."""
+    return error.strerror or "the machine is in trouble" if isinstance(error, OSError) else str(error)
 
 
 def _parameters(plan: PlanFile) -> dict[str, str]:

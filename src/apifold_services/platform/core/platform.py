@@ -128,9 +128,9 @@ class PlatformCore:
         """Make an assembly: a job. Nothing is opened before it is used: the service is made before processes are."""
         self.launching.launch(job, id)
 
-    def carry_out(self, job: RunningJob, id: str, operation: str) -> None:
+    def carry_out(self, job: RunningJob, id: str) -> None:
         """Start, stop, restart or scale an assembly: a job."""
-        self.launching.operate(job, id, operation)
+        self.launching.operate(job, id)
 
     def remove(self, job: RunningJob, id: str) -> None:
         """Remove an assembly: a job."""

@@ -61,9 +61,11 @@ assemblies = _owned(
     Column("wanted", Boolean, nullable=False),
     Column("instances", Integer, nullable=False),
     Column("address", Text, nullable=False),
+    Column("operation", String(16), nullable=False),
     Column("attempt", Integer, nullable=False),
 )
-"""`wanted` says that it should run, `done` lists the actions that were done, `attempt` counts jobs that changed it."""
+"""`wanted` says that it should run, `done` lists the actions that were done, `operation` is what it was asked for last,
+and `attempt` counts that."""
 
 components = _owned(
     "components",
