@@ -145,7 +145,10 @@ class Launching:
             with self.turns.now(row.id) as mine, suppress(NotFound, Overtaken):
                 if mine:
                     self._keep_running(self.assemblies.row(EVERYBODY, row.id))
-        self.engine.forget_all_but(lambda: {*self.assemblies.all_units(), *self.packs.ids()})
+        try:
+            self.engine.forget_all_but(lambda: {*self.assemblies.all_units(), *self.packs.ids()})
+        except UNDONE as error:
+            log.warning("what nobody knows any more can't be removed: %s; it is tried again", error)
 
     def _pick_up(self, row: Row[Any]) -> None:
         """Have a job that was never started do its work, and end what a job left that nobody goes on with."""

@@ -238,16 +238,20 @@ class PlatformCore:
 
     def tail(self, assembly: dict[str, Any]) -> str:
         """The end of the log that an owner wants to see: of what runs, or of what went wrong before it did."""
-        name = "application" if assembly["is_deployed"] else "build"
+        names = ("application", "build") if assembly["is_deployed"] else ("build", "application")
         units = [one for one in self.assemblies.units(assembly["id"]) if one.artifact is not None]
-        return "\n".join(filter(None, (self.engine.log(unit.id, name, TAIL_BYTES) for unit in units)))
+        tails = (
+            next(filter(None, (self.engine.log(unit.id, name, TAIL_BYTES) for name in names)), "") for unit in units
+        )
+        return "\n".join(filter(None, tails))
 
 
 def _engine(deployment: Deployment, options: Options) -> Engine:
     try:
-        made: Engine = extension_points.load(POINT, options.engine)(deployment, options.of_engine(), options)
+        kind = extension_points.load(POINT, options.engine)
     except SettingsError as error:
         raise SettingsError(f"services: platform: engine: {error}") from None
+    made: Engine = kind(deployment, options.of_engine(), options)
     return made
 
 
