@@ -1,7 +1,7 @@
 """Commands in child processes that can't take more than they were given: time, memory, output, and which cores.
 
 A child dies with the process that started it. It gets a small environment of its own: nothing that the server was
-told, such as passwords, is in it.
+told, such as passwords, is in it. What it is told itself is heard by the command alone, not by what takes the limits.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def run_confined(
     variables: Mapping[str, str] | None = None,
     stop: Callable[[], bool] = lambda: False,
     log: Path | None = None,
+    descriptors: Sequence[int] = (),
 ) -> Outcome:
     """Run a command and wait for its end.
 
@@ -81,6 +82,7 @@ def run_confined(
         variables: environment variables, beside the few that are kept.
         stop: asked now and then; where it says so, the child is ended.
         log: file that what it writes is added to as it comes, errors among it; the outcome has none of it then.
+        descriptors: of open files that it gets.
 
     Raises:
         OSError: it can't be started.
@@ -92,17 +94,21 @@ def run_confined(
     ):
         before = os.fstat(out.fileno()).st_size
         began = monotonic()
-        environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        environment |= {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HOME": fresh, **(variables or {})}
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        kept |= {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HOME": fresh}
         child = subprocess.Popen(  # noqa: S603  # a list; whose program it is, the caller answers for
             [sys.executable, "-I", "-S", __file__, json.dumps(asdict(limits)), str(os.getpid()), *command],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=out,
             stderr=out if log else err,
             cwd=directory or fresh,
-            env=environment,
+            env=kept,
+            pass_fds=descriptors,
             start_new_session=True,
         )
+        assert child.stdin is not None
+        with suppress(BrokenPipeError), child.stdin as told:
+            told.write(json.dumps({**kept, **(variables or {})}).encode())
         cut = _wait(child, limits, began, lambda: _written(out) + _written(err) - before, stop)
         seconds = round(monotonic() - began, 3)
         if log:
@@ -146,7 +152,7 @@ def _text(descriptor: int, most: int) -> str:
     return os.pread(descriptor, most or os.fstat(descriptor).st_size, 0).decode("utf-8", "replace")
 
 
-def _become(limits: Limits, parent: int, command: list[str]) -> None:
+def _become(limits: Limits, parent: int, variables: dict[str, str], command: list[str]) -> None:
     """In the child: take the limits, then become the command."""
     import ctypes  # noqa: PLC0415  # only the child needs these
     import resource  # noqa: PLC0415
@@ -173,12 +179,13 @@ def _become(limits: Limits, parent: int, command: list[str]) -> None:
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # another user's, it was forgotten
     if limits.processes:
         resource.setrlimit(resource.RLIMIT_NPROC, (limits.processes, limits.processes))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
-        os.execvp(command[0], command)  # noqa: S606  # no shell, on purpose
+        os.execvpe(command[0], command, variables)  # noqa: S606  # no shell, on purpose
     except OSError as error:
         sys.exit(f"{command[0]}: {error.strerror}")
 
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1])
-    _become(Limits(**{**given, "cores": tuple(given["cores"])}), int(sys.argv[2]), sys.argv[3:])
+    _become(Limits(**{**given, "cores": tuple(given["cores"])}), int(sys.argv[2]), json.load(sys.stdin), sys.argv[3:])

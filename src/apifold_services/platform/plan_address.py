@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from apifold import Request
 
@@ -36,12 +36,18 @@ def plan_address(uri: str, request: Request) -> PlanAddress:
     parts = urlsplit(urljoin(here, uri.strip()))
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError(f"{uri[:200]!r} is no http address")
-    if parts.netloc != request.host:
+    if _host(parts) != _host(urlsplit(f"{parts.scheme}://{request.host}")):
         return PlanAddress(elsewhere=parts.geturl())
     root = f"{request.prefix}{_SERVICE.split(request.path, maxsplit=1)[0]}"
     for base in (here, f"{here.rstrip('/')}/"):
         path = urlsplit(urljoin(base, uri.strip())).path
         found = _PLAN.fullmatch(path.removeprefix(root)) if path.startswith(root) else None
         if found:
-            return PlanAddress(id=found["id"])
+            return PlanAddress(id=unquote(found["id"]))
     return PlanAddress()
+
+
+def _host(parts: SplitResult) -> tuple[str, int]:
+    """Who is asked at an address, however that is spelt (RFC 3986, 6.2). Raises ValueError: its port is none."""
+    user = f"{parts.username}@" if parts.username is not None else ""
+    return f"{user}{parts.hostname}", parts.port or {"http": 80, "https": 443}[parts.scheme]

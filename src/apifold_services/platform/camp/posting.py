@@ -13,8 +13,8 @@ from apifold import Invalid, Malformed, Problem, Request, TooLarge, UploadedFile
 from apifold_services.platform.core.archives import Archive
 from apifold_services.platform.core.downloads import Downloads
 from apifold_services.platform.core.options import Options
-from apifold_services.platform.core.packages import opened
-from apifold_services.platform.core.plan_file import for_camp
+from apifold_services.platform.core.packages import Package, opened
+from apifold_services.platform.core.plan_file import Short, Tags, Text, for_camp, unkeepable
 from apifold_services.platform.core.plans import Draft
 from apifold_services.platform.plan_address import plan_address
 
@@ -22,14 +22,16 @@ BY_REFERENCE = ("plan_uri", "pdp_uri")
 BY_VALUE = ("plan_file", "pdp_file")
 OF_THE_NEW = ("name", "description", "tags")
 SECONDS = 20.0
+MAX_GROWTH = 4
+"""A plan, its aliases written out, may become so many times as large as it may be."""
 
 
-class Told(msgspec.Struct, frozen=True):
+class Told(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the new resource is to be called."""
 
-    name: str = ""
-    description: str = ""
-    tags: tuple[str, ...] = ()
+    name: Short = ""
+    description: Text = ""
+    tags: Tags = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,12 @@ class Posting:
                 yield self._named(body, request, stack)
             else:
                 self._measure(request.body)
-                for_camp(body)
-                yield Posted(draft=Draft(body))
+                yield Posted(draft=self._draft(body))
+
+    def measure(self, document: Any) -> None:
+        """Raises TooLarge: a plan would be larger than it may be."""
+        if len(msgspec.json.encode(document)) > MAX_GROWTH * self.options.max_plan_size:
+            raise TooLarge(f"A plan may have {self.options.max_plan_size} bytes; this one comes to far more.")
 
     def _named(self, body: Mapping[str, Any], request: Request, stack: ExitStack) -> Posted:
         """What stands under one of the names that CAMP has for it."""
@@ -88,7 +94,9 @@ class Posting:
             raise Invalid(problems=[Problem("body", f"/{one}", "is not known beside it") for one in unknown])
         told, value = self._told(body), body[name]
         if name in BY_VALUE:
-            content = value.content if isinstance(value, UploadedFile) else str(value).encode()
+            if not isinstance(value, UploadedFile | str):
+                raise Invalid(problems=[Problem("body", f"/{name}", "must be one file, or its text")])
+            content = value.content if isinstance(value, UploadedFile) else value.encode()
             return Posted(draft=self._brought(name, content, stack), told=told)
         if not isinstance(value, str) or not value:
             raise Invalid(problems=[Problem("body", f"/{name}", "must be an address")])
@@ -109,18 +117,21 @@ class Posting:
 
     def _plan(self, content: bytes) -> Draft:
         self._measure(content)
-        document = read_yaml(content)
-        for_camp(document)
-        return Draft(document)
+        return self._draft(read_yaml(content))
 
     def _package(self, content: bytes, stack: ExitStack) -> Draft:
         if len(content) > self.options.max_archive_size:
             raise TooLarge(f"A package may have {self.options.max_archive_size} bytes.")
         if not Archive(content, 0).is_one:
             raise Malformed("This is no zip, no tar and no compressed tar.")
-        package = stack.enter_context(opened(content, self.options.max_archive_size))
-        for_camp(package.plan)
-        return Draft(package.plan, package)
+        most, most_of_plan = self.options.max_archive_size, self.options.max_plan_size
+        package = stack.enter_context(opened(content, most, most_of_plan))
+        return self._draft(package.plan, package)
+
+    def _draft(self, document: Any, package: Package | None = None) -> Draft:
+        self.measure(document)
+        for_camp(document)
+        return Draft(document, package)
 
     def _measure(self, content: bytes) -> None:
         if len(content) > self.options.max_plan_size:
@@ -131,6 +142,9 @@ class Posting:
         given = {name: body[name] for name in OF_THE_NEW if body.get(name) is not None}
         if isinstance(given.get("tags"), str):
             given["tags"] = [tag.strip() for tag in given["tags"].split(",")]
+        problems = list(unkeepable(given))
+        if problems:
+            raise Invalid(problems=problems)
         try:
             return msgspec.convert(given, Told)
         except msgspec.ValidationError as error:

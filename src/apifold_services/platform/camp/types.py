@@ -13,7 +13,7 @@ COMMON = "camp_resource"
 """The type whose attributes every other has."""
 
 _COMMON_SCHEMA = "CampResource"
-_FORMATS = {"uri": "URI", "uri-reference": "URI", "date-time": "Timestamp"}
+_FORMATS = {"uri": "URI", "date-time": "Timestamp"}
 _LINKS = ("AttributeLink", "ParameterLink")
 _VALUE = "as sensor_type says"
 
@@ -125,7 +125,7 @@ class Types:
             return "Link" if target.endswith("Link") and target not in _LINKS else target
         if said.get("type") == "boolean":
             return "Boolean"
-        return _FORMATS.get(said.get("format", ""), "String")
+        return str(said.get("x-type") or _FORMATS.get(said.get("format", ""), "String"))
 
 
 def _found(known: dict[str, Any], name: str, what: str) -> Any:

@@ -122,7 +122,7 @@ class Apps:
                 raise Invalid(problems=[Problem("body", "/actions", f"{SCALE!r} is done alone")])
             assembly_id = self._scaled(scope, id, int(more.get("scale_target") or 0))
         else:
-            draft = Draft(_plan(row, source), app_id=id)
+            draft = Draft(_plan(row, source), app_id=id, private_key=source.get("private_ssh_key") or "")
             wanted = Wanted(draft=draft, name=row.name, actions=states.up_to(actions))
             owner = Scope(row.project_id, scope.user or row.user_id)
             assembly_id = self.assemblies.create(owner, wanted)["id"]

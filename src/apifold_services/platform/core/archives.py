@@ -99,7 +99,7 @@ class Archive:
                         raise Invalid(
                             f"The archive holds {entry.filename!r}, which is not compressed as zips usually are."
                         )
-                    yield entry.filename, mode, None if entry.is_dir() else opened.open(entry)
+                    yield entry.filename, mode, None if entry.filename.endswith("/") else opened.open(entry)
         elif _is_tar(self.content):
             with _expanded(self.content) as source:
                 wary: Any = _Wary(source)

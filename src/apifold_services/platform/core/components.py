@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from apifold import Conflict, Database, NotFound, PreconditionFailed
+from apifold_services.platform.core import states
 from apifold_services.platform.core.events import Events
-from apifold_services.platform.core.plans import revision
 from apifold_services.platform.core.scope import Scope, now
 from apifold_services.platform.core.tables import assemblies, components
 
@@ -31,9 +32,8 @@ class Components:
             row = connection.execute(found).first()
             if row is None:
                 raise NotFound(f"There is no component {id}.")
-            columns = select(components.c.id, components.c.name).where(components.c.id.in_(row.related))
-            related = [{"id": one.id, "name": one.name} for one in connection.execute(columns)]
-        return {**_shown(row), "related": related}
+            related = _related(connection, row)
+        return {**_shown(row), "related": related, "revision": _revision(row, related)}
 
     def all(self, scope: Scope) -> list[dict[str, Any]]:
         """Those that somebody sees, the newest first."""
@@ -56,7 +56,7 @@ class Components:
             row = connection.execute(self._select(scope).where(components.c.id == id)).first()
             if row is None:
                 raise NotFound(f"There is no component {id}.")
-            if expected and expected != revision(row):
+            if expected and expected != _revision(row, _related(connection, row)):
                 raise PreconditionFailed("It has changed since; read it again.")
             before = {name: getattr(row, name) for name in CHANGEABLE}
             values = {**_known({**row.document, **before, **members}), "updated_at": now()}
@@ -84,6 +84,7 @@ class Components:
         of_assembly = (
             assemblies.c.name.label("assembly_name"),
             assemblies.c.plan_id,
+            assemblies.c.actions,
             assemblies.c.status.label("state"),
         )
         return select(components, *of_assembly).select_from(joined).where(*scope.sees(components))
@@ -96,8 +97,26 @@ def _known(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, "tags": list(document.get("tags") or ()), "document": rest}
 
 
+def _related(connection: Connection, row: Row[Any]) -> list[dict[str, Any]]:
+    """What a component uses, or what uses it."""
+    columns = select(components.c.id, components.c.name).where(components.c.id.in_(row.related))
+    return [{"id": one.id, "name": one.name} for one in connection.execute(columns.order_by(components.c.number))]
+
+
+def _revision(row: Row[Any], related: Sequence[Mapping[str, Any]]) -> str:
+    """The ETag of a component: it shows its assembly and its relatives, which change without it."""
+    seen = (row.updated_at, row.status, row.address, row.assembly_name, row.state, [one["name"] for one in related])
+    return f'"{hashlib.blake2b(repr(seen).encode(), digest_size=12).hexdigest()}"'
+
+
+def _skew(row: Row[Any]) -> str:
+    """CAMP's `representation_skew`; that of its assembly."""
+    return states.skew(row.state, ended=bool(row.actions) and row.state == states.ENDS[row.actions[-1]])
+
+
 def _shown(row: Row[Any]) -> dict[str, Any]:
     known = {name: value for name, value in row._mapping.items() if name not in ("document", "related")}
     known = {name: value for name, value in known.items() if value or name not in ("address", "artifact_uri")}
     inside = [{"id": row.assembly_id, "name": row.assembly_name}] if row.assembly_id else []
-    return {**row.document, **known, "assemblies": inside, "revision": revision(row)}
+    skew = {"skew": _skew(row)} if row.assembly_id else {}
+    return {**row.document, **known, "assemblies": inside, **skew}

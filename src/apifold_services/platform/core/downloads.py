@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from apifold import Outgoing, Sending, TooLarge, UpstreamFailed
+from apifold import Outgoing, Sending, TooLarge, UpstreamFailed, UpstreamTimeout
 
 MAX_REDIRECTS = 5
 SECONDS = 600.0
+ASK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +31,34 @@ class Downloads:
         """Raises AddressRefused: a host may not be asked, as far as that is known without looking it up."""
         Outgoing(self.allowed).addresses.check(f"https://{host}/")
 
-    def get(self, address: str, most: int, seconds: float = SECONDS) -> bytes:
+    def get(
+        self, address: str, most: int, seconds: float = SECONDS, stopped: Callable[[], bool] = lambda: False
+    ) -> bytes:
         """A file of so many bytes at the most.
+
+        Args:
+            seconds: that it may take.
+            stopped: asked now and then; where it says so, nobody waits for the file any more.
 
         Raises:
             AddressRefused, UpstreamFailed, UpstreamTimeout: it can't be had.
             TooLarge: it is larger.
         """
-        return asyncio.run(self._got(address, most, seconds))
+        return asyncio.run(self._watched(address, most, seconds, stopped))
+
+    async def _watched(self, address: str, most: int, seconds: float, stopped: Callable[[], bool]) -> bytes:
+        getting = asyncio.create_task(self._got(address, most, seconds))
+        until = time.monotonic() + seconds
+        try:
+            while not getting.done() and time.monotonic() < until:
+                if stopped():
+                    raise UpstreamFailed(f"{address} is not wanted any more.")
+                await asyncio.wait((getting,), timeout=ASK_SECONDS)
+            if not getting.done():
+                raise UpstreamTimeout(f"{address} takes longer than {seconds:g} s.")
+            return getting.result()
+        finally:
+            getting.cancel()
 
     async def _got(self, address: str, most: int, seconds: float) -> bytes:
         outgoing = Outgoing(self.allowed, self.ca)

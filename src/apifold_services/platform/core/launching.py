@@ -230,7 +230,7 @@ class Launching:
                 artifact=plan.artifacts[component.artifact],
                 package=package,
                 pack=self.packs.folder_for(row.project_id, plan.artifacts[component.artifact].language_pack),
-                key=private.get(component.artifact, ""),
+                key=private.get(plan.artifacts[component.artifact].content.public_key or "", ""),
                 variables={**_parameters(plan), **_joined(told, component.related)},
                 instances=row.instances,
             )

@@ -1,4 +1,4 @@
-"""Platform deployment packages (CAMP 1.1): an archive with a plan, `camp.yaml`, at its root, and what the plan names."""
+"""Platform deployment packages (CAMP 1.1): an archive with a plan, `camp.yaml`, at its root, and what that names."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -11,8 +12,12 @@ from apifold import Invalid, Problem
 
 CAMP_VERSION = "CAMP 1.1"
 
+MAX_DEPTH = 100
+"""Nodes in one another."""
+
 Text = Annotated[str, msgspec.Meta(max_length=4096)]
 Short = Annotated[str, msgspec.Meta(max_length=255)]
+Tags = Annotated[tuple[Short, ...], msgspec.Meta(max_length=100)]
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -27,9 +32,9 @@ class Content(msgspec.Struct, frozen=True):
 class ServiceSpecification(msgspec.Struct, frozen=True):
     """A service that is wanted: one that is there (`href`), or one with certain characteristics."""
 
-    id: Short | None = None
-    href: Text | None = None
-    name: Short | None = None
+    id: Short = ""
+    href: Text = ""
+    name: Short = ""
     characteristics: tuple[dict[str, Any], ...] = ()
 
 
@@ -69,18 +74,18 @@ class PlanFile(msgspec.Struct, frozen=True):
 
     name: Short = ""
     description: Text = ""
-    tags: tuple[Short, ...] = ()
+    tags: Tags = ()
     camp_version: str | None = None
-    origin: Text | None = None
-    artifacts: tuple[Artifact, ...] = ()
-    services: tuple[ServiceSpecification, ...] = ()
+    origin: Text = ""
+    artifacts: Annotated[tuple[Artifact, ...], msgspec.Meta(max_length=100)] = ()
+    services: Annotated[tuple[ServiceSpecification, ...], msgspec.Meta(max_length=100)] = ()
     parameters: dict[str, Any] = {}
     version: int | str | None = None
 
     def service(self, reference: str) -> ServiceSpecification | None:
         """The service that `id:NAME` refers to."""
         wanted = reference.removeprefix("id:")
-        return next((one for one in self.specifications() if one.id == wanted), None)
+        return next((one for one in self.specifications() if one.id and one.id == wanted), None)
 
     def specifications(self) -> Iterator[ServiceSpecification]:
         """Every service that the plan specifies, wherever it does."""
@@ -108,6 +113,9 @@ def read_plan(document: Any) -> PlanFile:
         said, _, place = str(error).partition(" - at `$")
         pointer = "/" + place.strip("`.").replace("[", "/").replace("]", "").replace(".", "/").lstrip("/")
         raise Invalid(f"The plan can't be read: {said}", [Problem("body", pointer.rstrip("/"), said)]) from None
+    problems = list(unkeepable(document))
+    if problems:
+        raise Invalid(f"The plan can't be kept: {problems[0].pointer} {problems[0].detail}", problems)
     problems = list(_problems(plan))
     if problems:
         raise Invalid(f"The plan does not hold together: {problems[0].detail}", problems)
@@ -150,6 +158,25 @@ def ports_of(artifact: Artifact) -> Mapping[str, int]:
         return ports
     listed = (ports,) if isinstance(ports, int) else ports
     return {f"port_{index}" if index else "web": port for index, port in enumerate(listed)}
+
+
+def unkeepable(value: Any, pointer: str = "", depth: int = 0) -> Iterator[Problem]:
+    """What can't be kept as it is in plain data that came from a client."""
+    if isinstance(value, dict | list) and depth == MAX_DEPTH:
+        yield Problem("body", pointer, f"is nested deeper than {MAX_DEPTH} nodes")
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            at = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+            if "\0" in name:
+                yield Problem("body", at, "has a NUL in its name")
+            yield from unkeepable(member, at, depth + 1)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from unkeepable(item, f"{pointer}/{index}", depth + 1)
+    elif isinstance(value, str) and "\0" in value:
+        yield Problem("body", pointer, "has a NUL in it")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield Problem("body", pointer, "is no finite number")
 
 
 def _problems(plan: PlanFile) -> Iterator[Problem]:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from apifold import Conflict, Database, NotFound, PreconditionFailed
+from apifold_services.platform.core.deploy_keys import equipped
 from apifold_services.platform.core.events import Events
 from apifold_services.platform.core.packages import Package
 from apifold_services.platform.core.plan_file import read_plan
 from apifold_services.platform.core.scope import Scope, now
-from apifold_services.platform.core.tables import assemblies, keys, plans
+from apifold_services.platform.core.tables import assemblies, keys, plans, records
 
 FIXED_WHILE_USED = ("artifacts", "services", "parameters")
 """What an assembly was made of."""
@@ -33,11 +32,13 @@ class Draft:
         document: as it was sent, checked by whoever took it.
         package: what came with it.
         app_id: the app that it is made for; it goes with the app's last assembly.
+        private_key: for its private sources; "" where keys are to be made.
     """
 
     document: dict[str, Any]
     package: Package | None = None
     app_id: str | None = None
+    private_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,12 @@ class Plans:
     def insert(self, connection: Connection, scope: Scope, draft: Draft) -> str:
         """Its id, once it is written in somebody's transaction."""
         fresh = scope.fresh()
-        document, private = _with_keys(draft.document)
+        document, made = equipped(draft.document, {}, {}, draft.private_key)
         if draft.package:
             draft.package.keep(self.package(fresh["id"]))
         values = {"document": document, "trigger_id": str(uuid.uuid4()), "app_id": draft.app_id}
         connection.execute(insert(plans).values(**fresh, **values, has_package=draft.package is not None))
-        for artifact, key in private.items():
-            connection.execute(insert(keys).values(plan_id=fresh["id"], artifact=artifact, private_key=key))
+        _keep(connection, fresh["id"], made)
         self.events.note(connection, "plan.created", fresh, name=document.get("name"))
         return str(fresh["id"])
 
@@ -101,11 +101,10 @@ class Plans:
             found: Row[Any] | None = connection.execute(select(plans).where(plans.c.trigger_id == trigger_id)).first()
             return found
 
-    def private_keys(self, id: str) -> dict[int, str]:
-        """The private keys for sources, by the artifact's place in the plan."""
+    def private_keys(self, id: str) -> dict[str, str]:
+        """The private keys for sources, by the public ones that artifacts name."""
         with self.database.reading() as connection:
-            found = connection.execute(select(keys.c.artifact, keys.c.private_key).where(keys.c.plan_id == id))
-            return {row.artifact: row.private_key for row in found}
+            return _keys(connection, id)
 
     def replace(
         self, scope: Scope, id: str, members: Mapping[str, Any], known: frozenset[str], expected: str = ""
@@ -131,11 +130,13 @@ class Plans:
             kept = {name: value for name, value in row.document.items() if name not in known}
             document = {**kept, **members}
             read_plan(document)
+            document, made = equipped(document, row.document, _keys(connection, id))
             changed = [name for name in FIXED_WHILE_USED if document.get(name) != row.document.get(name)]
             if changed and _is_used(connection, id):
                 raise Conflict(
                     f"Assemblies are made of it, so its {' and '.join(changed)} can't change; delete them first."
                 )
+            _keep(connection, id, made)
             values = {"document": document, "updated_at": now()}
             connection.execute(update(plans).where(plans.c.id == id).values(**values))
             self.events.note(connection, "plan.updated", row._mapping, name=document.get("name"))
@@ -154,6 +155,9 @@ class Plans:
         """The same in somebody's transaction; its package is still there."""
         if _is_used(connection, row.id):
             raise Conflict("Assemblies are made of this plan; delete them first.")
+        of_pipeline = (records.c.kind == "pipeline") & (records.c.document["plan_id"].as_string() == row.id)
+        if connection.execute(select(records.c.id).where(of_pipeline).limit(1)).first() is not None:
+            raise Conflict("Pipelines are made of this plan; delete them first.")
         try:
             connection.execute(delete(plans).where(plans.c.id == row.id))
         except IntegrityError:
@@ -183,17 +187,11 @@ def _is_used(connection: Connection, id: str) -> bool:
     return connection.execute(select(assemblies.c.id).where(assemblies.c.plan_id == id).limit(1)).first() is not None
 
 
-def _with_keys(document: dict[str, Any]) -> tuple[dict[str, Any], dict[int, str]]:
-    """A plan with a deploy key for each private source, and their private halves."""
-    private: dict[int, str] = {}
-    artifacts = []
-    for index, given in enumerate(document.get("artifacts") or ()):
-        artifact, content = given, given.get("content") or {}
-        if content.get("private"):
-            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            form = (serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
-            private[index] = key.private_bytes(*form).decode()
-            ssh = (serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-            artifact = {**artifact, "content": {**content, "public_key": key.public_key().public_bytes(*ssh).decode()}}
-        artifacts.append(artifact)
-    return ({**document, "artifacts": artifacts} if private else document), private
+def _keys(connection: Connection, id: str) -> dict[str, str]:
+    found = connection.execute(select(keys.c.public_key, keys.c.private_key).where(keys.c.plan_id == id))
+    return {row.public_key: row.private_key for row in found}
+
+
+def _keep(connection: Connection, id: str, made: Mapping[str, str]) -> None:
+    for public, private in made.items():
+        connection.execute(insert(keys).values(plan_id=id, public_key=public, private_key=private))

@@ -34,16 +34,17 @@ plans = _owned(
     "plans",
     Column("document", Json, nullable=False),
     Column("trigger_id", Id, nullable=False, unique=True),
-    Column("app_id", Id, ForeignKey("platform_apps.id", ondelete="SET NULL")),
+    Column("app_id", Id),
     Column("has_package", Boolean, nullable=False),
 )
-"""`document` is the plan as it was sent, whoever knows its nodes; a plan of an app goes with its last assembly."""
+"""`document` is the plan as it was sent, whoever knows its nodes; a plan of an app, which may be gone by then, goes
+with its last assembly."""
 
 keys = Table(
     "platform_keys",
     metadata,
     Column("plan_id", Id, ForeignKey("platform_plans.id", ondelete="CASCADE"), primary_key=True),
-    Column("artifact", Integer, primary_key=True),
+    Column("public_key", Text, primary_key=True),
     Column("private_key", Text, nullable=False),
 )
 """Deploy keys for the private sources of a plan's artifacts: never shown."""

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apifold import Invalid, MethodNotAllowed, Problem, Request
+from apifold import Invalid, MethodNotAllowed, NotFound, Problem, Request
 from apifold_services.platform.core.assemblies import Wanted
 from apifold_services.platform.core.plan_file import for_v1
 from apifold_services.platform.core.plans import Draft
-from apifold_services.platform.core.platform import OPERATIONS, SENSORS, PlatformCore
+from apifold_services.platform.core.platform import LOG_BYTES, OPERATIONS, SENSORS, PlatformCore
 from apifold_services.platform.core.scope import Scope
 from apifold_services.platform.plan_address import plan_address
 
@@ -184,9 +184,16 @@ def delete_language_pack(core: PlatformCore, scope: Scope, id: str) -> None:
 def list_language_pack_logs(core: PlatformCore, scope: Scope, id: str) -> Any:
     pack = core.packs.get(scope, id)
     return [
-        {"resource_uuid": pack["id"], "resource_type": "language_pack", "name": name, "created_at": moment}
+        {"resource_uuid": pack["id"], "name": name, "created_at": moment}
         for name, moment in core.engine.logs(pack["id"]).items()
     ]
+
+
+def get_language_pack_log(core: PlatformCore, scope: Scope, id: str, log: str) -> str:
+    pack = core.packs.get(scope, id)
+    if log not in core.engine.logs(pack["id"]):
+        raise NotFound(f"There is no log {log}.")
+    return core.engine.log(pack["id"], log, LOG_BYTES)
 
 
 # --- apps

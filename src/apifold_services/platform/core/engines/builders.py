@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import yaml
 
 from apifold_services.platform.core.engines.engine import EngineFailed
 from apifold_services.platform.core.plan_file import Artifact
 
 WEB, RELEASE = "web", "release"
 """Kinds of processes: the one that answers, and what runs once before it."""
+
+MOST_BYTES = 1_000_000
+"""Of a file that says how something is built; of a larger one nothing is read."""
+
+RELEASED = ".release.yaml"
+"""What the `bin/release` of a language pack said."""
 
 _LINE = re.compile(r"^([A-Za-z0-9_-]+):\s*(.+)$")
 _VERSION = re.compile(r"(?:python-)?(\d+(?:\.\d+){0,2})")
@@ -42,12 +52,14 @@ class Recipe:
         commands: of the build, each for a shell.
         processes: commands by kind; there is a `web`.
         variables: its own environment, for the build and when it runs.
+        released: file in which the build says what else there is.
     """
 
     builder: str
     commands: tuple[str, ...] = ()
     processes: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    released: str = ""
 
 
 class Builder(Protocol):
@@ -72,13 +84,29 @@ def recipe_for(folder: Path, artifact: Artifact, pack: Path | None, tools: Tools
     found = builder.recipe(folder, tools)
     processes = {**found.processes, **_procfile(folder)}
     if artifact.run_cmd:
-        processes[WEB] = _runnable(folder, artifact.run_cmd)
+        processes[WEB] = artifact.run_cmd
     commands = (artifact.build_cmd,) if artifact.build_cmd else found.commands
+    script = artifact.run_cmd.partition(" ")[0]
+    if script.startswith("./"):
+        quoted = shlex.quote(script)
+        commands = (*commands, f"[ ! -f {quoted} ] || chmod +x {quoted}")
+    recipe = replace(found, commands=commands, processes=processes)
+    return recipe if recipe.released else completed(recipe, folder)
+
+
+def completed(recipe: Recipe, folder: Path) -> Recipe:
+    """A recipe with what only its build could tell. EngineFailed: nobody says how it is run."""
+    processes, variables = dict(recipe.processes), dict(recipe.variables)
+    if recipe.released:
+        said = _released(text_of(folder / recipe.released))
+        processes = {**_texts(said.get("default_process_types")), **processes}
+        variables = {**_texts(said.get("config_vars")), **variables}
     if WEB not in processes:
         raise EngineFailed(
-            f"nothing says how to run it ({found.builder}): write a Procfile with `web: COMMAND`, or `run_cmd` in the plan"
+            f"nothing says how to run it ({recipe.builder}): "
+            "write a Procfile with `web: COMMAND`, or `run_cmd` in the plan"
         )
-    return Recipe(found.builder, commands, processes, found.variables)
+    return replace(recipe, processes=processes, variables=variables, released="")
 
 
 class Image:
@@ -91,7 +119,8 @@ class Image:
 
     def recipe(self, folder: Path, tools: Tools) -> Recipe:
         raise EngineFailed(
-            "it has a Dockerfile, and this engine builds no images: write a Procfile, or deploy its image by `kubernetes`"
+            "it has a Dockerfile, and this engine builds no images: "
+            "write a Procfile, or deploy its image by `kubernetes`"
         )
 
 
@@ -115,14 +144,13 @@ class Python:
         path = f"{folder}/.venv/bin:/usr/local/bin:/usr/bin:/bin"
         variables = {"PATH": path, "VIRTUAL_ENV": f"{folder}/.venv", "PYTHONUNBUFFERED": "1"}
         default = next((name for name in ("app.py", "main.py", "server.py") if (folder / name).is_file()), "")
-        return Recipe(self.name, commands, {WEB: f"python {default}"} if default else {}, variables)
+        return Recipe(self.name, commands, {WEB: f"python3 {default}"} if default else {}, variables)
 
     @staticmethod
     def _wanted(folder: Path) -> str:
         for name in (".python-version", "runtime.txt"):
-            file = folder / name
-            if file.is_file() and not file.is_symlink():
-                text = file.read_text("utf-8", "replace")[:200].strip()
+            if os.path.lexists(folder / name):
+                text = text_of(folder / name).strip()
                 found = _VERSION.fullmatch(text)
                 if not found:
                     raise EngineFailed(f"{name} names no version of Python: {text[:40]!r}")
@@ -142,9 +170,9 @@ class Node:
         if not tools.node:
             raise EngineFailed("it needs Node.js, which is not installed here")
         try:
-            package = json.loads((folder / "package.json").read_text("utf-8"))
+            package = json.loads(text_of(folder / "package.json"))
             scripts = dict(package.get("scripts") or {})
-        except (OSError, ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             raise EngineFailed("its package.json can't be read") from None
         locked = (folder / "package-lock.json").is_file()
         commands = [f"npm {'ci' if locked else 'install'} --no-audit --no-fund --loglevel=error"]
@@ -193,21 +221,38 @@ class Pack:
         return True
 
     def recipe(self, folder: Path, tools: Tools) -> Recipe:
-        detect, compile = (shlex.quote(str(self.folder / "bin" / name)) for name in ("detect", "compile"))
-        mkdir = "mkdir -p .cache .env.d"
-        return Recipe(self.name, (f"{detect} .", mkdir, f'{compile} "$PWD" "$PWD/.cache" "$PWD/.env.d"'))
+        detect, compile, release = (
+            shlex.quote(str(self.folder / "bin" / name)) for name in ("detect", "compile", "release")
+        )
+        commands = (
+            f'{detect} "$PWD"',
+            "mkdir -p .cache .env.d",
+            f'{compile} "$PWD" "$PWD/.cache" "$PWD/.env.d"',
+            f'rm -f {RELEASED}; [ ! -f {release} ] || {release} "$PWD" > {RELEASED}',
+        )
+        return Recipe(self.name, commands, released=RELEASED)
 
 
 BUILDERS: tuple[Builder, ...] = (Image(), Python(), Node(), Static())
 """In the order in which they are asked."""
 
 
+def text_of(file: Path) -> str:
+    """What a file says that a stranger left there; "" where it is none, or too large. A link is none."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with open(descriptor, "rb") as opened:
+        known = os.fstat(descriptor)
+        if not stat.S_ISREG(known.st_mode) or known.st_size > MOST_BYTES:
+            return ""
+        return opened.read(MOST_BYTES).decode("utf-8", "replace")
+
+
 def _procfile(folder: Path) -> dict[str, str]:
-    file = folder / "Procfile"
-    if not file.is_file() or file.is_symlink():
-        return {}
     found = {}
-    for line in file.read_text("utf-8", "replace").splitlines():
+    for line in text_of(folder / "Procfile").splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
             match = _LINE.fullmatch(line.strip())
             if not match:
@@ -216,10 +261,17 @@ def _procfile(folder: Path) -> dict[str, str]:
     return found
 
 
-def _runnable(folder: Path, command: str) -> str:
-    """A command whose script may be run, where it names one of the folder's."""
-    script = command.split(maxsplit=1)[0]
-    file = (folder / script).resolve()
-    if script.startswith("./") and file.is_relative_to(folder.resolve()) and file.is_file():
-        file.chmod(0o755)
-    return command
+def _released(text: str) -> dict[str, Any]:
+    try:
+        said = yaml.safe_load(text) or {}
+    except (yaml.YAMLError, ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise EngineFailed("the language pack's bin/release does not say what it releases")
+    return said
+
+
+def _texts(said: Any) -> dict[str, str]:
+    """What is a name and a text, in a mapping that a stranger wrote."""
+    pairs = said.items() if isinstance(said, dict) else ()
+    return {name: text for name, text in pairs if isinstance(text, str) and re.fullmatch(r"\w[\w-]*", str(name))}

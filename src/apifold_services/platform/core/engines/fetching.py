@@ -7,19 +7,23 @@ import base64
 import binascii
 import ipaddress
 import os
+import shlex
 import shutil
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from apifold import Fault, Limits, Outgoing, run_confined
+from apifold import Fault, Limits, Outcome, Outgoing, run_confined
 from apifold_services.platform.core.archives import MAX_GROWTH, Archive
 from apifold_services.platform.core.downloads import Downloads
 from apifold_services.platform.core.engines.engine import EngineFailed, Unit
+from apifold_services.platform.core.engines.sandbox import UNIT
 from apifold_services.platform.core.places import Place, PlaceRefused, place_of
 
 FETCH_SECONDS = 600.0
+FETCH_BYTES = 2_000_000_000
+"""Of memory that git may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,14 @@ class Fetching:
             return str(error)
         return ""
 
-    def fetch(self, unit: Unit, into: Path, log: Path, stopped: Callable[[], bool]) -> str:
+    def fetch(self, unit: Unit, into: Path, user: int, log: Path, stopped: Callable[[], bool]) -> str:
         """Put a unit's files into a folder that is there and empty; the commit that they are of, or "".
 
+        Args:
+            user: who clones by https and http; 0 for ourselves, as for all else.
+
         Raises:
-            EngineFailed: they can't be had.
+            EngineFailed, OSError, ValueError, RecursionError: they can't be had, or kept.
         """
         said = unit.artifact.content
         if said.data is not None:
@@ -63,10 +70,10 @@ class Fetching:
         except PlaceRefused as error:
             raise EngineFailed(str(error)) from None
         if place.kind == "git":
-            return self._clone(place, unit, into, log, stopped)
+            return self._clone(place, unit, into, user, log, stopped)
         if place.kind == "archive":
             try:
-                content = self.downloads.get(place.address, self.most)
+                content = self.downloads.get(place.address, self.most, stopped=stopped)
             except Fault as fault:
                 raise EngineFailed(fault.detail) from None
             self._unpack(content, into)
@@ -116,47 +123,67 @@ class Fetching:
             into.rmdir()
             inner.rename(into)
 
-    def _clone(self, place: Place, unit: Unit, into: Path, log: Path, stopped: Callable[[], bool]) -> str:
+    def _clone(self, place: Place, unit: Unit, into: Path, user: int, log: Path, stopped: Callable[[], bool]) -> str:
         """Clone a repository at one of its states. Its history stays behind."""
         source = place.address if place.host else f"file://{place.address}"
-        key = into.with_name(f"{into.name}.key")
+        user = user if place.address.startswith("http") else 0  # ssh works only for who is in /etc/passwd
+        key, settings = into.with_name("key"), into.with_name("gitconfig")
         variables = {
+            UNIT: unit.id,
+            "HOME": "/nonexistent",
             "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ALLOW_PROTOCOL": "https:http:ssh:file",
+            "GIT_ALLOW_PROTOCOL": "https:http:ssh" if place.host else "file",
             "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": str(settings),  # which the other end of file: heeds, too
         }
-        options = ["-c", "safe.directory=*", "-c", "http.followRedirects=false", "-c", "core.symlinks=true"]
+        options = ["-c", "http.followRedirects=false", "-c", "core.symlinks=true"]
         if place.host:
             at = self._resolved(place)
             options += ["-c", f"http.curloptResolve={place.host}:{place.port}:{at}"]
-            ssh = f"ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={key}.hosts"
             variables["GIT_SSH_COMMAND"] = (
-                f"{ssh} -o HostName={at} -o HostKeyAlias={place.host} -i {key} -o IdentitiesOnly=yes"
+                "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=/dev/null"
+                f" -o HostName={at} -o HostKeyAlias={place.host} -i {shlex.quote(str(key))} -o IdentitiesOnly=yes"
             )
         if self.downloads.ca:
             variables["GIT_SSL_CAINFO"] = self.downloads.ca
-        key.touch(mode=0o600)
-        key.write_text(unit.key, "ascii")
-        try:
-            self._git([*options, "clone", "--quiet", source, str(into)], into.parent, variables, log, stopped)
-            inside = ["-C", str(into)]
-            wanted = place.revision or "HEAD"
-            self._git([*options, *inside, "checkout", "--quiet", "--detach", wanted], into, variables, log, stopped)
-            done = run_confined(["git", *options, *inside, "rev-parse", "HEAD"], Limits(), variables=variables)
-        finally:
-            key.unlink()
-            key.with_name(f"{key.name}.hosts").unlink(missing_ok=True)
-        shutil.rmtree(into / ".git", ignore_errors=True)
-        return str(done.output.strip())
 
-    def _git(
-        self, words: Sequence[str], inside: Path, variables: dict[str, str], log: Path, stopped: Callable[[], bool]
-    ) -> None:
-        limits = Limits(FETCH_SECONDS, output=1_000_000)
-        done = run_confined(["git", *words], limits, directory=inside, variables=variables, stop=stopped, log=log)
-        if not done.ok:
-            reason = f"it was ended: {done.cut}" if done.cut else "see its log"
-            raise EngineFailed(f"the source could not be fetched: {reason}")
+        def git(*words: str) -> Outcome:
+            limits = Limits(FETCH_SECONDS, output=1_000_000, data=FETCH_BYTES, user=user)
+            line = ["git", *options, *words]
+            done = run_confined(line, limits, directory=into, variables=variables, stop=stopped, log=log)
+            if done.cut:
+                raise EngineFailed(f"the source could not be fetched: it was ended: {done.cut}")
+            return done
+
+        try:
+            for file, text in ((key, unit.key), (settings, "[safe]\n\tdirectory = *\n")):
+                file.unlink(missing_ok=True)
+                file.touch(mode=0o600)
+                file.write_text(text, "ascii")
+                if user:
+                    os.chown(file, user, user)
+            if user:
+                os.chown(into, user, user)
+            if not git("clone", "--quiet", "--no-checkout", source, ".").ok:
+                raise EngineFailed("the source could not be fetched: see its log")
+            commit = self._commit(place.revision, into, user, variables)
+            if not git("checkout", "--quiet", "--detach", commit).ok:
+                raise EngineFailed("the source could not be fetched: see its log")
+        finally:
+            key.unlink(missing_ok=True)
+            settings.unlink(missing_ok=True)
+        shutil.rmtree(into / ".git", ignore_errors=True)
+        return commit
+
+    @staticmethod
+    def _commit(revision: str, inside: Path, user: int, variables: dict[str, str]) -> str:
+        """The commit that a revision stands for: a branch, else a tag or a commit."""
+        for name in (f"refs/remotes/origin/{revision}", revision) if revision else ("HEAD",):
+            line = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+            done = run_confined(line, Limits(user=user), directory=inside, variables=variables)
+            if done.ok:
+                return str(done.output.strip())
+        raise EngineFailed(f"the source has no {revision or 'commit'}")
 
     def _resolved(self, place: Place) -> str:
         """An address of a host that may be asked, and that it is held to: names may change what they stand for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
+import re
 import signal
 import subprocess
 import sys
@@ -23,14 +23,16 @@ import msgspec
 
 from apifold import Deployment, Limits, SettingsError, lasting_process, run_confined
 from apifold_services.platform.core.downloads import Downloads
-from apifold_services.platform.core.engines.builders import RELEASE, Recipe, Tools, recipe_for
+from apifold_services.platform.core.engines import processes
+from apifold_services.platform.core.engines.builders import RELEASE, Recipe, Tools, completed, recipe_for
 from apifold_services.platform.core.engines.engine import EngineFailed, Unit, UnitState
 from apifold_services.platform.core.engines.fetching import Fetching
 from apifold_services.platform.core.engines.ports import Ports
-from apifold_services.platform.core.engines.sandbox import Sandbox, interpreter, node
-from apifold_services.platform.core.engines.supervisor import RUN, STATUS
+from apifold_services.platform.core.engines.sandbox import UNIT, Sandbox, interpreter, node
+from apifold_services.platform.core.engines.supervisor import LOG_FILES, RUN, STATUS
 from apifold_services.platform.core.options import Options
 from apifold_services.platform.core.plan_file import Artifact
+from apifold_services.platform.core.scope import moment_of
 
 NUMBER, RECIPE = "supervisor.pid", "recipe.json"
 LOGS = {"build": "build.log", "application": "application.log"}
@@ -42,6 +44,9 @@ BUILD_VARIABLES = (
 )  # fmt: skip
 """Of our own environment, what builds get: where packages are."""
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The names of units' folders; others are none of ours."""
+
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -52,7 +57,7 @@ class ProcessOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         folder: where applications live; those who run them must be able to reach it.
         host: the address that they answer on.
         ports: the range of ports that they get.
-        first_user: for root: the number of the first of as many users as there are ports, of which each unit gets one.
+        first_user: for root: each unit has a user of its own, whose number is this and that of its port.
         memory: bytes that a process may use.
         processes: of one unit, at once; counted for a user of its own only.
         start_seconds: until an application must answer.
@@ -64,7 +69,7 @@ class ProcessOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     folder: str = ""
     host: str = "127.0.0.1"
     ports: Annotated[str, msgspec.Meta(pattern=r"^\d+-\d+$")] = "21000-21999"
-    first_user: int = 61_001
+    first_user: int = 40_001
     memory: int = 1_073_741_824
     processes: int = 256
     start_seconds: Seconds = 60.0
@@ -90,6 +95,7 @@ class Process:
             self.options = msgspec.convert(settings, ProcessOptions, strict=False)
         except msgspec.ValidationError as error:
             raise SettingsError(f"services: platform: process: {error}") from None
+        _see_whether_it_can_be_reached(self.options.folder)
         first, last = map(int, self.options.ports.split("-"))
         self.seconds = options.build_seconds
         self.deployment = deployment
@@ -109,8 +115,12 @@ class Process:
         elif os.geteuid() == 0:
             home = Path("/var/lib/apifold/applications") / hashlib.sha256(str(state).encode()).hexdigest()[:16]
         else:
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
             home = state / "applications"
-        home.mkdir(mode=0o711, parents=True, exist_ok=True)
+        for folder in (*reversed(home.parents), home):
+            if not folder.exists():
+                folder.mkdir(exist_ok=True)
+                folder.chmod(0o711)  # whatever the umask
         return home
 
     @cached_property
@@ -139,17 +149,23 @@ class Process:
         )
 
     def prepare(self, unit: Unit, stopped: Callable[[], bool]) -> dict[str, Any]:
-        folder = self.home / unit.id
+        folder, user = self.home / unit.id, self._user(unit.id)
         self._stop(unit.id)
-        for name in ("app", "app.inner"):
-            if (folder / name).exists():
-                shutil.rmtree(folder / name)
+        _erase(folder / "app", folder / "app.inner")
         for name, mode in (("", 0o711), ("app", 0o700), ("data", 0o700), ("home", 0o700), ("logs", 0o700)):
-            (folder / name).mkdir(mode=mode, exist_ok=True)
+            (folder / name).mkdir(exist_ok=True)
+            (folder / name).chmod(mode)
+        if user:
+            os.chown(folder / "data", user, user)
+            os.chown(folder / "home", user, user)
         self._log(unit.id, f"fetching {unit.artifact.content.href or 'what the plan holds'}")
-        commit = self.fetching.fetch(unit, folder / "app", folder / "logs" / LOGS["build"], stopped)
+        try:
+            commit = self.fetching.fetch(unit, folder / "app", user, folder / "logs" / LOGS["build"], stopped)
+        except (OSError, ValueError, RecursionError) as error:
+            raise EngineFailed(f"the source can't be kept: {getattr(error, 'strerror', '') or error}") from None
         (folder / "app").chmod(0o700)
-        self._give(unit.id)
+        if user:
+            _do("chown", "-hR", f"{user}:{user}", "--", str(folder / "app"))
         if commit:
             self._log(unit.id, f"it is commit {commit}")
         return {"commit": commit}
@@ -166,6 +182,7 @@ class Process:
         for command in recipe.commands:
             self._log(unit.id, f"$ {command}")
             self._run(unit, command, recipe.variables, stopped, "the build failed")
+        recipe = completed(recipe, folder / "app")
         (folder / RECIPE).write_bytes(msgspec.json.encode(recipe))
         if RELEASE in recipe.processes:
             self._log(unit.id, f"release: {recipe.processes[RELEASE]}")
@@ -193,7 +210,7 @@ class Process:
             "processes": {kind: command for kind, command in recipe.processes.items() if kind != RELEASE},
             "variables": self._variables(unit.id, {**recipe.variables, **unit.variables}),
             "health": msgspec.to_builtins(unit.artifact.health),
-            "allowance": {"memory": self.options.memory, "processes": self.options.processes},
+            "allowance": {"memory": self.options.memory, "processes": self._processes},
             "stop_seconds": self.options.stop_seconds,
         }
         part = folder / f"{RUN}.part"
@@ -224,9 +241,7 @@ class Process:
 
     def remove(self, id: str) -> None:
         self._stop(id)
-        folder = self.home / id
-        if folder.exists():
-            shutil.rmtree(folder)
+        _erase(self.home / id)
         self.ports.give_back(id)
 
     def state(self, id: str) -> UnitState:
@@ -244,26 +259,26 @@ class Process:
         for name, file in LOGS.items():
             with suppress(OSError):
                 changed = (self.home / id / "logs" / file).stat().st_mtime
-                found[name] = (
-                    datetime.fromtimestamp(changed, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-                )
+                found[name] = moment_of(changed)
         return found
 
     def log(self, id: str, name: str, most: int) -> str:
-        try:
-            with open(self.home / id / "logs" / LOGS[name], "rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - most))
-                return file.read(most).decode("utf-8", "replace")
-        except (OSError, KeyError):
+        if name not in LOGS:
             return ""
+        pieces: list[bytes] = []
+        for older in ("", *(f".{number}" for number in range(1, LOG_FILES + 1))):
+            left = most - sum(map(len, pieces))
+            with suppress(OSError), open(self.home / id / "logs" / f"{LOGS[name]}{older}", "rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - left))
+                pieces.insert(0, file.read(left))
+        return b"".join(pieces).decode("utf-8", "replace")
 
     def folder(self, id: str) -> Path | None:
         return self.home / id / "app"
 
     def forget_all_but(self, known: Callable[[], Set[str]]) -> None:
-        there = [folder.name for folder in self.home.iterdir() if folder.is_dir()]
-        for id in set(there) - known():
+        there = {folder.name for folder in self.home.iterdir() if _ID.fullmatch(folder.name)}
+        for id in there - known():
             self.remove(id)
 
     def _run(
@@ -282,14 +297,22 @@ class Process:
             niceness=5,
         )
         pack = (str(unit.pack),) if unit.pack else ()
-        walled = replace(self.sandbox, readable=(*self.sandbox.readable, *pack)).command(
-            ["/bin/sh", "-e", "-c", command], (app, folder / "data", folder / "home"), app
-        )
+        sandbox = replace(self.sandbox, readable=(*self.sandbox.readable, *pack)) if pack else self.sandbox
         given = {**own, **self._variables(unit.id, variables), "HOME": str(folder / "home")}
+        words, writable = ["/bin/sh", "-e", "-c", command], (app, folder / "data", folder / "home")
+        log = folder / "logs" / LOGS["build"]
+        self._sweep(unit.id)
         try:
-            done = run_confined(
-                walled, limits, directory=app, variables=given, stop=stopped, log=folder / "logs" / LOGS["build"]
-            )
+            with sandbox.around(words, given, writable, app) as walled:
+                done = run_confined(
+                    walled.command,
+                    limits,
+                    directory=app,
+                    variables=walled.variables,
+                    stop=stopped,
+                    log=log,
+                    descriptors=walled.descriptors,
+                )
         finally:
             self._sweep(unit.id)
         if not done.ok and not stopped():
@@ -307,34 +330,21 @@ class Process:
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "HOME": str(folder / "data"),
-            "TMPDIR": "/tmp",
+            "TMPDIR": "/tmp",  # noqa: S108  # behind walls its own
         }
         data = str(folder / "data")
         given = {name: value.replace("$DATA_FOLDER", data) for name, value in more.items()}
-        return {**usual, "DATA_FOLDER": data, **given, "APIFOLD_UNIT": id}
+        return {**usual, "DATA_FOLDER": data, **given, UNIT: id}
 
     def _user(self, id: str) -> int:
         """The user that a unit runs as: one of its own where we may choose, else 0."""
         if os.geteuid() != 0:
             return 0
-        port = self.ports.take(id, 1)[0]
-        return self.options.first_user + port - self.ports.first
-
-    def _give(self, id: str) -> None:
-        """Have what is a unit's belong to its user."""
-        user, folder = self._user(id), self.home / id
-        if not user:
-            return
-        for name in ("app", "data", "home"):
-            os.lchown(folder / name, user, user)
-            for _, folders, files, descriptor in os.fwalk(folder / name):
-                for one in (*folders, *files):
-                    os.chown(one, user, user, dir_fd=descriptor, follow_symlinks=False)
+        return self.options.first_user + self.ports.take(id, 1)[0]
 
     def _supervise(self, folder: Path) -> None:
         """Start a supervisor, and wait until it is there."""
         number = folder / NUMBER
-        number.unlink(missing_ok=True)
         module = "apifold_services.platform.core.engines.supervisor"
         with open(folder / "logs" / "supervisor.log", "wb") as said:
             child = subprocess.Popen(  # noqa: S603  # our own program
@@ -349,7 +359,7 @@ class Process:
         Thread(target=child.wait, daemon=True).start()  # or it would be a zombie when it has ended
         until = time.monotonic() + self.options.start_seconds
         while not self.state(folder.name).started:
-            if child.poll() is not None or time.monotonic() > until:
+            if child.poll() or time.monotonic() > until:  # one that ends well found another at work
                 lines = (folder / "logs" / "supervisor.log").read_text("utf-8", "replace").strip().splitlines()
                 raise EngineFailed(f"it can't be supervised: {lines[-1] if lines else 'its supervisor does not start'}")
             time.sleep(POLL_SECONDS / 2)
@@ -363,16 +373,11 @@ class Process:
         self._sweep(id)
 
     def _sweep(self, id: str) -> None:
-        """Kill what runs of a unit without a supervisor: it carries the unit's id in its environment."""
-        mark = f"APIFOLD_UNIT={id}".encode()
-        for _ in range(50):
-            left = [pid for pid in _processes() if mark in _environment(pid)]
-            for pid in left:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            if not left:
-                return
-            time.sleep(0.02)
+        """Kill what runs of a unit without a supervisor: what its user runs, and what carries its mark."""
+        had = self.ports.of(id) if os.geteuid() == 0 else []
+        if had:
+            processes.kill_all_of(self.options.first_user + had[0])
+        processes.kill_until_none(lambda: processes.marked(f"{UNIT}={id}"))
 
     def _own_python(self) -> tuple[str, ...]:
         """The folder of the interpreter that applications get, where it is none of the system's."""
@@ -384,12 +389,26 @@ class Process:
             file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
 
 
-def _processes() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+def _see_whether_it_can_be_reached(folder: str) -> None:
+    """Raises SettingsError: the users that root gives to applications can't enter a folder."""
+    closed = [one for one in Path(folder).resolve().parents if one.exists() and not one.stat().st_mode & 0o001]
+    if folder and closed and os.geteuid() == 0:
+        raise SettingsError(
+            f"services: platform: process: folder: only root may enter {closed[-1]}, and applications must, too; "
+            "choose a folder elsewhere, or chmod o+x"
+        )
 
 
-def _environment(pid: int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
+def _erase(*paths: Path) -> None:
+    """Remove what is there, however strangers left it."""
+    if os.geteuid() != 0:  # root may enter what is closed
+        for path in paths:
+            if path.exists():
+                _do("chmod", "-R", "u+rwX", "--", str(path))
+    _do("rm", "-rf", "--", *map(str, paths))
+
+
+def _do(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603  # ours
+    if done.returncode:
+        raise EngineFailed(done.stderr.strip().partition("\n")[0][:200])

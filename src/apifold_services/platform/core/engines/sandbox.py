@@ -7,10 +7,14 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+UNIT, INSTANCE = "APIFOLD_UNIT", "APIFOLD_INSTANCE"
+"""Variables that processes are found by: of which unit they are, and of which of its instances."""
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt")
 CONFIGURATION = (
@@ -19,13 +23,22 @@ CONFIGURATION = (
 )  # fmt: skip
 """What of the machine is seen, read only, where bubblewrap is there."""
 
+TEMPORARY_BYTES = 1_073_741_824
+"""Of /tmp, and of /dev/shm: both lie in memory."""
+
+READ_ONLY = ("--remount-ro", "/dev", "--remount-ro", "/")
+"""What else of it lies in memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the processes of a unit may take: bytes of memory each, how many processes and open files, bytes of a file."""
+    """What the processes of a unit may take: bytes of memory each, how many processes and open files, bytes of a file.
+
+    Processes are counted for their user; 0 is no limit.
+    """
 
     memory: int = 1_073_741_824
-    processes: int = 256
+    processes: int = 0
     files: int = 1024
     file_size: int = 1_073_741_824
 
@@ -35,6 +48,17 @@ class Allowance:
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
         resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_size, self.file_size))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if self.processes:
+            resource.setrlimit(resource.RLIMIT_NPROC, (self.processes, self.processes))
+
+
+@dataclass(frozen=True, slots=True)
+class Walled:
+    """A program with walls around it: its command line, its environment, and open files that it is to get."""
+
+    command: list[str]
+    variables: dict[str, str]
+    descriptors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,34 +72,49 @@ class Sandbox:
     readable: tuple[str, ...] = ()
 
     @cached_property
-    def bubblewrap(self) -> str:
-        """The program, where it is installed and works for a user without rights; "" elsewhere."""
+    def walls(self) -> tuple[str, ...]:
+        """The beginning of a command line, where bubblewrap is installed and works for a user without rights."""
         found = shutil.which("bwrap")
         if not found:
-            return ""
+            return ()
+        walls = (*self._walls(found), *READ_ONLY)
         user = 61_000 if os.geteuid() == 0 else None
-        trial = [*self._walls(found), "--", "true"]
         done = subprocess.run(  # noqa: S603  # fixed words
-            trial, capture_output=True, check=False, user=user, group=user, extra_groups=None if user is None else []
-        )
-        return found if done.returncode == 0 else ""
+            [*walls, "--", "true"], capture_output=True, check=False, user=user, group=user,
+            extra_groups=None if user is None else [],
+        )  # fmt: skip
+        return walls[: -len(READ_ONLY)] if done.returncode == 0 else ()
 
-    def command(self, command: Sequence[str], writable: Sequence[Path], inside: Path) -> list[str]:
-        """The command line of a program with walls around it, as far as there are some.
+    @contextmanager
+    def around(
+        self, command: Sequence[str], variables: Mapping[str, str], writable: Sequence[Path], inside: Path
+    ) -> Iterator[Walled]:
+        """A program with walls around it, as far as there are some.
 
         Args:
+            variables: its environment. What builds the walls hears nothing of it but what processes are found by.
             writable: folders that it may change.
             inside: where it begins.
         """
-        if not self.bubblewrap:
-            return list(command)
+        if not self.walls:
+            yield Walled(list(command), dict(variables))
+            return
         folders = [word for folder in writable for word in ("--bind", str(folder), str(folder))]
-        return [*self._walls(self.bubblewrap), *folders, "--chdir", str(inside), "--", *command]
+        # By a file that has no name: anybody may read a command line.
+        told = [word for name, value in variables.items() for word in ("--setenv", name, value)]
+        with open(os.memfd_create("variables"), "w+b", buffering=0) as file:
+            file.write(b"".join(os.fsencode(word) + b"\0" for word in told))
+            file.seek(0)
+            number = file.fileno()
+            line = [*self.walls, *folders, *READ_ONLY, "--args", str(number), "--chdir", str(inside), "--", *command]
+            yield Walled(line, {name: variables[name] for name in (UNIT, INSTANCE) if name in variables}, (number,))
 
     def _walls(self, program: str) -> list[str]:
+        size = ("--size", str(TEMPORARY_BYTES)) if "--size" in _answer([program, "--help"]) else ()
         walls = [
             program, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent",
-            "--new-session", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",
+            "--new-session", "--proc", "/proc", "--dev", "/dev", *size, "--tmpfs", "/dev/shm",  # noqa: S108  # its own
+            *size, "--tmpfs", "/tmp",  # noqa: S108  # its own
         ]  # fmt: skip
         for folder in (*SYSTEM, *CONFIGURATION, *self.readable):
             if Path(folder).is_symlink() and folder in SYSTEM:
@@ -100,7 +139,7 @@ def node() -> str:
     return _answer(["node", "--version"]).removeprefix("v")
 
 
-def _answer(command: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
+def _answer(command: Sequence[str]) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603  # fixed
     except (OSError, subprocess.TimeoutExpired):

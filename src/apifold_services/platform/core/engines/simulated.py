@@ -16,8 +16,8 @@ FAILS = "false"
 
 
 class Simulated:
-    """`simulated`: every artifact is built and runs at once. One whose `unittest_cmd`, `build_cmd` or `run_cmd` is `false`
-    fails its tests, its build, or never answers."""
+    """`simulated`: every artifact is built and runs at once. One whose `unittest_cmd`, `build_cmd` or `run_cmd` is
+    `false` fails its tests, its build, or never answers."""
 
     name = "simulated"
     description = "Nothing runs."
