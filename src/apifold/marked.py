@@ -20,6 +20,8 @@ MAX_NODES = 2_000_000
 """Values in one file, aliases counted as often as they are used."""
 
 MAX_DEPTH = 200
+MAX_DIGITS = 1000
+"""Of an integer: what has more takes long to read."""
 
 
 class _Loader(yaml.CSafeLoader):
@@ -39,8 +41,11 @@ for _tag, _pattern, _first in (
     )
 
 
-def read(text: str, name: str) -> Any:
+def read(text: str, name: str, most: int = MAX_NODES) -> Any:
     """The plain data of a YAML or JSON text (JSON when `name` ends in `.json`).
+
+    Args:
+        most: values in it.
 
     Raises:
         DescriptionErrors: it can't be read; says where and why.
@@ -60,7 +65,7 @@ def read(text: str, name: str) -> Any:
         raise _refused(name, 0, f"this is not YAML: {error}", "save the file as UTF-8 text") from None
     except RecursionError:
         raise _refused(name, 0, "nested too deeply", f"at most {MAX_DEPTH} levels are read") from None
-    return None if node is None else _Builder(name).build(node)
+    return None if node is None else _Builder(name, most).build(node)
 
 
 def read_file(path: Path) -> Any:
@@ -132,8 +137,9 @@ def _hint(text: str, mark: Any) -> str:
 class _Builder:
     """Composed YAML nodes to plain data, counting what is built."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most: int) -> None:
         self.name = name
+        self.most = most
         self.count = 0
         self.duplicates: list[DescriptionError] = []
 
@@ -146,8 +152,8 @@ class _Builder:
     def _value(self, node: Node, depth: int) -> Any:
         self.count += 1
         at = node.start_mark.line + 1
-        if self.count > MAX_NODES:
-            raise _refused(self.name, at, f"more than {MAX_NODES} values, aliases counted", "write fewer aliases")
+        if self.count > self.most:
+            raise _refused(self.name, at, f"more than {self.most} values, aliases counted", "write fewer aliases")
         if depth > MAX_DEPTH:
             raise _refused(
                 self.name, at, "nested too deeply, or an alias that contains itself", f"at most {MAX_DEPTH} levels"
@@ -182,6 +188,8 @@ class _Builder:
             return None
         if kind == "bool":
             return text.lower() == "true"
+        if kind == "int" and len(text) > MAX_DIGITS:
+            raise _refused(self.name, node.start_mark.line + 1, f"more than {MAX_DIGITS} digits", "write it as text")
         if kind == "int":
             return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
         if kind == "float":

@@ -21,6 +21,8 @@ Decode = Callable[[bytes, str], Any]
 """A body's bytes and its `Content-Type`, to a value. Raises Malformed."""
 
 MAX_PARTS = 256
+MAX_YAML_VALUES = 50_000
+"""Of a YAML body, aliases counted as often as they are used: nothing else is read meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def read_yaml(raw: bytes) -> Any:
         Malformed: it is none: bad syntax, bad UTF-8, duplicate keys, more aliases than are good.
     """
     try:
-        return marked.read(raw.decode(), "the body")
+        return marked.read(raw.decode(), "the body", MAX_YAML_VALUES)
     except UnicodeDecodeError:
         raise Malformed("The body is not YAML.", [Problem("body", "", "is not UTF-8")]) from None
     except DescriptionErrors as error:

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from apifold import NotFound, PreconditionFailed
+from apifold_services.platform.core.scope import Scope
 from tests.services.platform.conftest import CAMP, PLAN, numbers
 from tests.services.platform.test_camp import follow, link, noted
 
@@ -328,11 +330,28 @@ def test_a_component_is_another_once_what_it_shows_is(platform):
     assert len({one.headers["etag"] for one in shown}) == len({one.text for one in shown}) == len(shown)
 
 
-def test_two_that_patch_at_once_are_both_heard(platform):
-    plan = platform.plan()
-    for number in range(5):
-        assert platform.patch(plan["uri"], [op("add", "/tags/-", str(number))]).status == 200
-    assert platform.get(plan["uri"]).json["tags"] == ["one", "two", *"01234"]
+def test_of_two_that_change_the_same_state_one_is_heard(platform):
+    assembly = platform.assembly()
+    core, ada = platform.core, Scope("a1", "ada")
+    changed = {
+        assembly["plan_uri"]: lambda id, members, tag: core.plans.replace(ada, id, members, frozenset(members), tag),
+        link(assembly, "web"): lambda id, members, tag: core.components.change(ada, id, members, tag),
+        assembly["uri"]: lambda id, members, tag: core.assemblies.change(ada, id, members, tag),
+    }
+
+    def is_heard(change, uri, number, tag):
+        try:
+            change(uri.rpartition("/")[2], {"description": str(number)}, tag)
+        except PreconditionFailed:
+            return False
+        return True
+
+    for uri, change in changed.items():
+        tag = platform.get(uri).headers["etag"]
+        with ThreadPoolExecutor(8) as threads:
+            heard = list(threads.map(lambda number: is_heard(change, uri, number, tag), range(8)))  # noqa: B023
+        assert sum(heard) == 1
+        assert platform.get(uri).json["description"] == str(heard.index(True))
 
 
 # --- plans that are used
@@ -487,8 +506,6 @@ def test_what_is_deleted_at_once_by_many_is_deleted_once(platforms):
     platform = platforms()
     assembly, plan = platform.assembly(), platform.plan()
     core = platform.core
-    from apifold import NotFound
-    from apifold_services.platform.core.scope import Scope
 
     def tried(do, uuid):
         try:

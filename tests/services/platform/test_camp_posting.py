@@ -434,7 +434,7 @@ OTHER = {
     "a package as YAML": ("application/x-yaml", zipped(package()), 400),
     "a form without a boundary": ("multipart/form-data", form(("plan_file", "p", text()))[0], 400),
     "half a form": ("multipart/form-data; boundary=limit", form(("plan_file", "p", text()))[0][:-20], 400),
-    "aliases that come to far more": ("application/x-yaml", f"{text()}\n{''.join(BOMB.splitlines(True)[:5])}", 413),
+    "aliases that come to far more": ("application/x-yaml", f"{text()}\n{''.join(BOMB.splitlines(True)[:5])}", 400),
     "a plan that is too large": ("application/x-yaml", f"{text()}\nx: {'x' * 66_000}", 413),
     "JSON that is too large": ("application/json", json.dumps(document(x="x" * 66_000)), 413),
     "a large plan in a package": ("application/zip", zipped(package(f"{text()}\nx: {'x' * 66_000}")), 413),
@@ -449,6 +449,14 @@ def test_what_brings_no_plan_is_refused(untouched, collection, media, body, stat
     content = body.encode() if isinstance(body, str) else body
     answer = untouched.request("POST", uri, body=content, headers={"content-type": media} if media else {})
     assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
+    assert all_there_is(untouched) == NOTHING
+
+
+@both
+def test_who_takes_no_json_gets_nothing_made(untouched, collection):
+    uri = follow(untouched, collection)["uri"]
+    assert untouched.request("POST", uri, document(), headers={"accept": "image/png"}).status == 406
+    assert untouched.request("POST", uri, document(), {"accept": "application/json"}, name="x").status == 400
     assert all_there_is(untouched) == NOTHING
 
 

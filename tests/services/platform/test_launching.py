@@ -8,8 +8,9 @@ import pytest
 
 from apifold_services.platform.core import states
 from apifold_services.platform.core.launching import Turns
+from apifold_services.platform.core.plans import Draft
 from apifold_services.platform.core.scope import EVERYBODY
-from tests.services.platform.conftest import CAMP, AtOnce
+from tests.services.platform.conftest import CAMP, PLAN, AtOnce
 
 
 @pytest.fixture
@@ -136,3 +137,32 @@ def test_a_step_that_failed_fails_the_same_way_when_it_is_gone_over_again(platfo
     core.launch(job, made["uuid"])
     assert status(platform, made) == states.UNIT_TESTING_FAILED
     assert "the tests failed" in platform.get(made["uri"]).json["reason"]
+
+
+@pytest.mark.parametrize("length", [250, 255])
+def test_an_assembly_of_a_plan_with_a_long_name_has_one_that_fits(platform, length):
+    made = platform.post(f"{CAMP}/assemblies", {"plan_uri": platform.plan(name="n" * length)["uri"]})
+    assert made.status == 201, made.text
+    assert made.json["name"].startswith("n" * length)
+    assert len(made.json["name"]) <= 255
+
+
+@pytest.mark.parametrize("api", ["/v1/plans", f"{CAMP}/plans"])
+def test_a_plan_that_is_too_large_is_refused_by_either_api(platform, api):
+    text = PLAN.format(name="large") + f"version: 1\nx-large: {'x' * 70_000}\n"
+    assert platform.send(api, text).status == 413
+    many = "version: 1\na: &a [" + "0123456789, " * 1000 + "]\nb: [" + "*a, " * 40 + "]\n"
+    assert platform.send(api, PLAN.format(name="grows") + many).status == 413
+
+
+def test_a_package_leaves_no_files_where_its_plan_can_t_be_written(platform):
+    core = platform.core
+    before = set(core.plans.folder.glob("*"))
+
+    class Package:
+        def keep(self, place):
+            place.mkdir(parents=True)
+
+    with pytest.raises(RuntimeError), core.plans.prepared(EVERYBODY, Draft({"name": "x"}, Package())):
+        raise RuntimeError
+    assert set(core.plans.folder.glob("*")) == before

@@ -120,8 +120,7 @@ def get_plan(core: PlatformCore, scope: Scope, id: str) -> Any:
     return _tagged(core.plans.get(scope, id))
 
 
-def change_plan(core: PlatformCore, posting: Posting, scope: Scope, id: str, body: Body, expected: str = "") -> Any:
-    posting.measure(body)
+def change_plan(core: PlatformCore, scope: Scope, id: str, body: Body, expected: str = "") -> Any:
     return _tagged(core.plans.replace(scope, id, body, PLAN_MEMBERS, expected))
 
 

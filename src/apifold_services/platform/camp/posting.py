@@ -22,8 +22,6 @@ BY_REFERENCE = ("plan_uri", "pdp_uri")
 BY_VALUE = ("plan_file", "pdp_file")
 OF_THE_NEW = ("name", "description", "tags")
 SECONDS = 20.0
-MAX_GROWTH = 4
-"""A plan, its aliases written out, may become so many times as large as it may be."""
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -79,11 +77,6 @@ class Posting:
                 self._measure(request.body)
                 yield Posted(draft=self._draft(body))
 
-    def measure(self, document: Any) -> None:
-        """Raises TooLarge: a plan would be larger than it may be."""
-        if len(msgspec.json.encode(document)) > MAX_GROWTH * self.options.max_plan_size:
-            raise TooLarge(f"A plan may have {self.options.max_plan_size} bytes; this one comes to far more.")
-
     def _named(self, body: Mapping[str, Any], request: Request, stack: ExitStack) -> Posted:
         """What stands under one of the names that CAMP has for it."""
         (name, *more) = sorted(body.keys() & {*BY_REFERENCE, *BY_VALUE})
@@ -129,7 +122,6 @@ class Posting:
         return self._draft(package.plan, package)
 
     def _draft(self, document: Any, package: Package | None = None) -> Draft:
-        self.measure(document)
         for_camp(document)
         return Draft(document, package)
 

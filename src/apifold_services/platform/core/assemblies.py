@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from apifold_services.platform.core.tables import assemblies, components, plans
 LAUNCH, REMOVE, OPERATE = "platform.launch", "platform.remove", "platform.operate"
 START, STOP, RESTART, SCALE = "start", "stop", "restart", "scale"
 MAX_INSTANCES = 100
+MAX_NAME = 255
 CHANGEABLE = ("name", "description", "tags")
 
 
@@ -78,28 +79,24 @@ class Assemblies:
         plan = read_plan(document)
         found = self._checked(plan, packaged=bool(draft.package) if draft else bool(row and row.has_package))
         fresh = scope.fresh()
-        with self.database.writing() as connection:
-            plan_id = self.plans.insert(connection, scope, draft) if draft else wanted.plan_id
-            if not draft and connection.execute(select(plans.c.id).where(plans.c.id == plan_id)).first() is None:
-                raise NotFound(f"There is no plan {plan_id}.")
+        preparing = self.plans.prepared(scope, draft) if draft else nullcontext()
+        with preparing as prepared, self.database.writing() as connection:
+            plan_id = prepared.id if prepared else wanted.plan_id
+            if prepared:
+                self.plans.insert(connection, prepared)
+            elif self.plans.locked(connection, scope, plan_id).document != document:
+                raise Conflict("The plan has changed meanwhile; try again.")
             named = plan.name or (name_of(row) if row else f"plan-{plan_id[:8]}")
             values = {
-                "name": wanted.name or f"{named}_application",
+                "name": (wanted.name or f"{named}_application")[:MAX_NAME],
                 "description": wanted.description or plan.description,
                 "tags": list(wanted.tags),
                 "plan_id": plan_id,
                 "actions": list(wanted.actions),
                 "instances": wanted.instances,
             }
-            start = {
-                "status": states.QUEUED,
-                "reason": "",
-                "done": [],
-                "wanted": True,
-                "address": "",
-                "operation": LAUNCH,
-                "attempt": 1,
-            }
+            start = {"status": states.QUEUED, "reason": "", "done": [], "wanted": True, "address": ""}
+            start |= {"operation": "", "attempt": 1}
             connection.execute(insert(assemblies).values(**fresh, **values, **start))
             self._add_components(connection, fresh, plan, plan_id, found)
             self.events.note(connection, "assembly.created", fresh, name=values["name"], plan_id=plan_id)
@@ -140,9 +137,7 @@ class Assemblies:
         """
         changes = {name: members[name] for name in CHANGEABLE if members.get(name) is not None}
         with self.database.writing() as connection:
-            row = connection.execute(select(assemblies).where(assemblies.c.id == id, *scope.sees(assemblies))).first()
-            if row is None:
-                raise NotFound(f"There is no assembly {id}.")
+            row = _locked(connection, scope, id)
             if expected and expected != revision(row):
                 raise PreconditionFailed("It has changed since; read it again.")
             if row.status != states.DELETING and changes:
@@ -154,9 +149,7 @@ class Assemblies:
     def delete(self, scope: Scope, id: str) -> None:
         """Have it stopped and removed; who says it while that is being done says nothing new. Raises NotFound."""
         with self.database.writing() as connection:
-            row = connection.execute(select(assemblies).where(assemblies.c.id == id, *scope.sees(assemblies))).first()
-            if row is None:
-                raise NotFound(f"There is no assembly {id}.")
+            row = _locked(connection, scope, id)
             if row.status != states.DELETING:
                 changes = {"status": states.DELETING, "wanted": False, "reason": "", "updated_at": now()}
                 changes["attempt"] = row.attempt + 1
@@ -175,9 +168,7 @@ class Assemblies:
         if operation == SCALE and not 1 <= instances <= MAX_INSTANCES:
             raise Invalid(problems=[Problem("body", "/instances", f"must be from 1 to {MAX_INSTANCES}")])
         with self.database.writing() as connection:
-            row = connection.execute(select(assemblies).where(assemblies.c.id == id, *scope.sees(assemblies))).first()
-            if row is None:
-                raise NotFound(f"There is no assembly {id}.")
+            row = _locked(connection, scope, id)
             if row.status not in states.DEPLOYED or states.DEPLOY not in row.actions:
                 raise Conflict(f"An assembly that is {row.status} can't be asked to {operation}.")
             changes: dict[str, Any] = {"operation": operation, "attempt": row.attempt + 1, "updated_at": now()}
@@ -194,7 +185,7 @@ class Assemblies:
     def advance(self, id: str, status: str, reason: str = "", **changes: Any) -> None:
         """Set its state. Raises Overtaken: it is being deleted, or is gone."""
         with self.database.writing() as connection:
-            row = connection.execute(select(assemblies).where(assemblies.c.id == id)).first()
+            row = connection.execute(select(assemblies).where(assemblies.c.id == id).with_for_update()).first()
             if row is None or row.status == states.DELETING:
                 raise Overtaken
             values = {"status": status, "reason": reason, "updated_at": now(), **changes}
@@ -341,3 +332,12 @@ class Assemblies:
 def ended_well(row: Row[Any]) -> bool:
     """Whether all that was asked for was done."""
     return bool(row.actions) and row.status == states.ENDS[row.actions[-1]]
+
+
+def _locked(connection: Connection, scope: Scope, id: str) -> Row[Any]:
+    """What is kept of one, which nobody changes before the transaction ends. Raises NotFound."""
+    found = select(assemblies).where(assemblies.c.id == id, *scope.sees(assemblies)).with_for_update()
+    row: Row[Any] | None = connection.execute(found).first()
+    if row is None:
+        raise NotFound(f"There is no assembly {id}.")
+    return row

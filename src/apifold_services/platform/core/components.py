@@ -53,7 +53,8 @@ class Components:
     def change(self, scope: Scope, id: str, members: Mapping[str, Any], expected: str = "") -> dict[str, Any]:
         """Set some members. Raises NotFound; PreconditionFailed: it is not of the `expected` revision."""
         with self.database.writing() as connection:
-            row = connection.execute(self._select(scope).where(components.c.id == id)).first()
+            found = self._select(scope).where(components.c.id == id).with_for_update(of=components)
+            row = connection.execute(found).first()
             if row is None:
                 raise NotFound(f"There is no component {id}.")
             if expected and expected != _revision(row, _related(connection, row)):

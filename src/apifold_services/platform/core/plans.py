@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from apifold import Conflict, Database, NotFound, PreconditionFailed
+from apifold import Conflict, Database, NotFound, PreconditionFailed, TooLarge
 from apifold_services.platform.core.deploy_keys import equipped
 from apifold_services.platform.core.events import Events
 from apifold_services.platform.core.packages import Package
@@ -22,6 +24,9 @@ from apifold_services.platform.core.tables import assemblies, keys, plans, recor
 
 FIXED_WHILE_USED = ("artifacts", "services", "parameters")
 """What an assembly was made of."""
+
+MAX_GROWTH = 4
+"""A plan, its aliases written out, may become so many times as large as it may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +47,77 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan that is about to be written.
+
+    Attributes:
+        values: of its row.
+        keys: private keys for its sources, by the public ones.
+    """
+
+    values: dict[str, Any]
+    keys: Mapping[str, str] = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """The plan's."""
+        return str(self.values["id"])
+
+
+@dataclass(frozen=True, slots=True)
 class Plans:
     """The plans of everybody.
 
     Attributes:
         folder: where packages are kept.
+        most: bytes of one, as it is sent.
     """
 
     database: Database
     events: Events
     folder: Path
+    most: int
 
     def register(self, scope: Scope, draft: Draft) -> dict[str, Any]:
         """A new plan."""
-        with self.database.writing() as connection:
-            id = self.insert(connection, scope, draft)
-        return self.get(scope, id)
+        with self.prepared(scope, draft) as prepared, self.database.writing() as connection:
+            self.insert(connection, prepared)
+        return self.get(scope, prepared.id)
 
-    def insert(self, connection: Connection, scope: Scope, draft: Draft) -> str:
-        """Its id, once it is written in somebody's transaction."""
+    @contextmanager
+    def prepared(self, scope: Scope, draft: Draft) -> Iterator[Prepared]:
+        """A plan that is about to be written: its keys are made, and its package lies where it stays."""
         fresh = scope.fresh()
+        self._measure(draft.document)
         document, made = equipped(draft.document, {}, {}, draft.private_key)
-        if draft.package:
-            draft.package.keep(self.package(fresh["id"]))
-        values = {"document": document, "trigger_id": str(uuid.uuid4()), "app_id": draft.app_id}
-        connection.execute(insert(plans).values(**fresh, **values, has_package=draft.package is not None))
-        _keep(connection, fresh["id"], made)
-        self.events.note(connection, "plan.created", fresh, name=document.get("name"))
-        return str(fresh["id"])
+        has_package = draft.package is not None
+        values = {
+            "document": document,
+            "trigger_id": str(uuid.uuid4()),
+            "app_id": draft.app_id,
+            "has_package": has_package,
+        }
+        try:
+            if draft.package:
+                draft.package.keep(self.package(fresh["id"]))
+            yield Prepared({**fresh, **values}, made)
+        except BaseException:
+            shutil.rmtree(self.package(fresh["id"]), ignore_errors=True)
+            raise
+
+    def insert(self, connection: Connection, prepared: Prepared) -> None:
+        """Write a new plan, in somebody's transaction."""
+        connection.execute(insert(plans).values(**prepared.values))
+        _keep(connection, prepared.id, prepared.keys)
+        self.events.note(connection, "plan.created", prepared.values, name=prepared.values["document"].get("name"))
+
+    def locked(self, connection: Connection, scope: Scope, id: str) -> Row[Any]:
+        """What is kept of one of them, which nobody changes before the transaction ends. Raises NotFound."""
+        found = select(plans).where(plans.c.id == id, *scope.sees(plans)).with_for_update()
+        row: Row[Any] | None = connection.execute(found).first()
+        if row is None:
+            raise NotFound(f"There is no plan {id}.")
+        return row
 
     def package(self, id: str) -> Path:
         """Where the files of a plan's package are."""
@@ -121,15 +169,13 @@ class Plans:
             Invalid: it would be no plan any more.
         """
         with self.database.writing() as connection:
-            found = select(plans).where(plans.c.id == id, *scope.sees(plans)).with_for_update()
-            row = connection.execute(found).first()
-            if row is None:
-                raise NotFound(f"There is no plan {id}.")
+            row = self.locked(connection, scope, id)
             if expected and expected != revision(row):
                 raise PreconditionFailed("It has changed since; read it again.")
             kept = {name: value for name, value in row.document.items() if name not in known}
             document = {**kept, **members}
             read_plan(document)
+            self._measure(document)
             document, made = equipped(document, row.document, _keys(connection, id))
             changed = [name for name in FIXED_WHILE_USED if document.get(name) != row.document.get(name)]
             if changed and _is_used(connection, id):
@@ -145,11 +191,13 @@ class Plans:
     def delete(self, scope: Scope, id: str) -> None:
         """Forget one. Raises NotFound; Conflict: an assembly is made of it."""
         with self.database.writing() as connection:
-            row = connection.execute(select(plans).where(plans.c.id == id, *scope.sees(plans))).first()
-            if row is None:
-                raise NotFound(f"There is no plan {id}.")
-            self.forget(connection, row)
+            self.forget(connection, self.locked(connection, scope, id))
         shutil.rmtree(self.package(id), ignore_errors=True)
+
+    def _measure(self, document: dict[str, Any]) -> None:
+        """Raises TooLarge: a plan comes to more than it may, its aliases written out."""
+        if len(msgspec.json.encode(document)) > MAX_GROWTH * self.most:
+            raise TooLarge(f"A plan may have {self.most} bytes; this one comes to far more.")
 
     def forget(self, connection: Connection, row: Row[Any]) -> None:
         """The same in somebody's transaction; its package is still there."""

@@ -82,7 +82,8 @@ class PlatformCore:
     @cached_property
     def plans(self) -> Plans:
         """Plans."""
-        return Plans(self.database, self.events, self.deployment.directory() / "packages")
+        folder = self.deployment.directory() / "packages"
+        return Plans(self.database, self.events, folder, self.options.max_plan_size)
 
     @cached_property
     def assemblies(self) -> Assemblies:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apifold import Invalid, MethodNotAllowed, NotFound, Problem, Request
+from apifold import Invalid, MethodNotAllowed, NotFound, Problem, Request, TooLarge
 from apifold_services.platform.core.assemblies import Wanted
 from apifold_services.platform.core.plan_file import for_v1
 from apifold_services.platform.core.plans import Draft
@@ -41,8 +41,8 @@ def list_plans(core: PlatformCore, scope: Scope) -> Any:
     return [_plan(one) for one in core.plans.all(scope)]
 
 
-def create_plan(core: PlatformCore, scope: Scope, body: Any) -> Any:
-    document = _document(body)
+def create_plan(core: PlatformCore, scope: Scope, body: Any, request: Request) -> Any:
+    document = _document(core, body, request)
     for_v1(document)
     return _plan(core.plans.register(scope, Draft(document)))
 
@@ -51,9 +51,9 @@ def get_plan(core: PlatformCore, scope: Scope, id: str) -> Any:
     return _plan(core.plans.get(scope, id))
 
 
-def update_plan(core: PlatformCore, scope: Scope, id: str, body: Any) -> Any:
+def update_plan(core: PlatformCore, scope: Scope, id: str, body: Any, request: Request) -> Any:
     core.plans.row(scope, id)
-    document = _document(body)
+    document = _document(core, body, request)
     for_v1(document)
     # All that is there is this API's, but for what only CAMP knows.
     known = frozenset(core.plans.row(scope, id).document) - (CAMP_ONLY - document.keys())
@@ -64,7 +64,9 @@ def delete_plan(core: PlatformCore, scope: Scope, id: str) -> None:
     core.plans.delete(scope, id)
 
 
-def _document(body: Any) -> dict[str, Any]:
+def _document(core: PlatformCore, body: Any, request: Request) -> dict[str, Any]:
+    if len(request.body) > core.options.max_plan_size:
+        raise TooLarge(f"A plan may have {core.options.max_plan_size} bytes.")
     if not isinstance(body, dict) or not body:
         raise Invalid("A plan is a mapping with something in it.")
     return {name: value for name, value in body.items() if name not in PLAN_OWN}
