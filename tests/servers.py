@@ -133,8 +133,7 @@ def server(tmp_path_factory):
             *map(str, arguments),
             "--listen",
             f"127.0.0.1:{port}",
-            "--state",
-            str(folder / "state"),
+            *(() if "--state" in arguments else ("--state", str(folder / "state"))),
         ]
         with log.open("wb") as out:
             process = subprocess.Popen(
