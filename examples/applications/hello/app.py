@@ -19,11 +19,13 @@ def count() -> int:
 
 
 class Hello(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
+    def answer(self) -> str:
         if self.path == "/health":
-            text = b"well\n"
-        else:
-            text = greeting(os.environ.get("GREETED", "world"), count()).encode()
+            return "well\n"
+        return greeting(os.environ.get("GREETED", "world"), count())
+
+    def do_GET(self) -> None:
+        text = self.answer().encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(text)))
