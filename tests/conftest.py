@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.browser",
     "tests.keystone",
     "tests.units",
+    "tests.services.platform.rig",
 ]
 
 

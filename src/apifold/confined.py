@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic, sleep
-from typing import IO
+from typing import IO, Self
 
 POLL_SECONDS = 0.05
+PIECES = 16
+"""Of 64 KiB each, that are copied to a log before the time is looked at."""
 KEPT_VARIABLES = ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
 """Variables of ours that a child gets, too."""
 
@@ -89,18 +92,18 @@ def run_confined(
     """
     with (
         tempfile.TemporaryDirectory(prefix="apifold-") as fresh,
-        open(log, "ab") if log else tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
+        _Copying(log, limits.user) if log else nullcontext() as copying,
     ):
-        before = os.fstat(out.fileno()).st_size
         began = monotonic()
         kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         kept |= {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HOME": fresh}
         child = subprocess.Popen(  # noqa: S603  # a list; whose program it is, the caller answers for
             [sys.executable, "-I", "-S", __file__, json.dumps(asdict(limits)), str(os.getpid()), *command],
             stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=out if log else err,
+            stdout=copying.writing if copying else out,
+            stderr=copying.writing if copying else err,
             cwd=directory or fresh,
             env=kept,
             pass_fds=descriptors,
@@ -109,11 +112,46 @@ def run_confined(
         assert child.stdin is not None
         with suppress(BrokenPipeError), child.stdin as told:
             told.write(json.dumps({**kept, **(variables or {})}).encode())
-        cut = _wait(child, limits, began, lambda: _written(out) + _written(err) - before, stop)
+
+        def written() -> int:
+            return copying.bytes if copying else _size(out) + _size(err)
+
+        cut = _wait(child, limits, began, written, stop, copying.copy if copying else sleep)
+        if copying:
+            copying.copy(0)
         seconds = round(monotonic() - began, 3)
-        if log:
-            return Outcome(child.returncode, "", "", seconds, cut)
         return Outcome(child.returncode, _text(out.fileno(), limits.output), _text(err.fileno(), 20_000), seconds, cut)
+
+
+class _Copying:
+    """What a child writes, on its way to a file. It is a pipe, so that who opens /dev/stderr does no harm."""
+
+    def __init__(self, file: Path, user: int) -> None:
+        self.bytes = 0
+        self._reading, self.writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        if user:
+            os.fchown(self.writing, user, user)
+        self._file = open(file, "ab", buffering=0)  # noqa: SIM115  # it is closed at the exit
+
+    def copy(self, seconds: float) -> None:
+        """Copy what there is; wait for something, so long at the most."""
+        poll = select.poll()
+        poll.register(self._reading, select.POLLIN)
+        poll.poll(seconds * 1000)
+        with suppress(BlockingIOError):
+            for _ in range(PIECES):
+                piece = os.read(self._reading, 1 << 16)
+                self._file.write(piece)
+                self.bytes += len(piece)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._reading)
+        os.close(self.writing)
+        self._file.close()
 
 
 def _wait(
@@ -122,6 +160,7 @@ def _wait(
     began: float,
     written: Callable[[], int],
     stop: Callable[[], bool],
+    pause: Callable[[float], None],
 ) -> str:
     cut = ""
     while child.poll() is None and not cut:
@@ -132,7 +171,7 @@ def _wait(
         elif stop():
             cut = "stopped"
         else:
-            sleep(POLL_SECONDS)
+            pause(POLL_SECONDS)
     _end(child)
     return cut
 
@@ -144,7 +183,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _written(file: IO[bytes]) -> int:
+def _size(file: IO[bytes]) -> int:
     return os.fstat(file.fileno()).st_size
 
 

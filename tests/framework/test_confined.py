@@ -64,6 +64,39 @@ def test_nothing_that_the_server_knows_is_in_its_environment(monkeypatch):
     assert "secret" not in python("import os; print(dict(os.environ))").output
 
 
+def test_what_a_command_is_told_only_the_command_hears():
+    """A variable for the loader, say, is not heard by the program that takes the limits, which may be root's."""
+    told = run_confined(["env"], Limits(), variables={"OWN": "a\nb" + "x" * 100_000, "LD_PRELOAD": "/nowhere.so"})
+    assert f"OWN=a\nb{'x' * 100_000}\n" in told.output
+    assert told.errors.count("/nowhere.so") <= 1
+
+
+def test_what_it_writes_is_added_to_a_log_as_it_comes(tmp_path):
+    log, seen = tmp_path / "log", []
+    log.write_text("before\n")
+
+    def stop():
+        seen.append("out\n" in log.read_text())
+        return False
+
+    code = "import sys, time; print('out', flush=True); time.sleep(0.5); print('err', file=sys.stderr); open('/dev/stderr', 'w').write('aside')"
+    outcome = python(code, log=log, stop=stop)
+    assert (outcome.ok, outcome.output, outcome.errors) == (True, "", "")
+    assert log.read_text() == "before\nout\nerr\naside"
+    assert any(seen)
+    outcome = python("while True: print('x' * 1000)", Limits(seconds=10, output=5000), log=log)
+    assert outcome.cut == "output"
+    assert log.stat().st_size < 3_000_000
+
+
+def test_open_files_are_handed_on():
+    reading, writing = os.pipe()
+    outcome = run_confined(["sh", "-c", f"echo there > /dev/fd/{writing}"], Limits(), descriptors=(writing,))
+    os.close(writing)
+    with open(reading) as file:
+        assert (outcome.ok, file.read()) == (True, "there\n")
+
+
 def test_what_is_not_there_is_told():
     outcome = run_confined(["no-such-program"], Limits())
     assert outcome.errors == "no-such-program: No such file or directory\n"

@@ -305,3 +305,55 @@ def test_the_two_commands_of_the_readme(platform, tmp_path):
     assert read(assembly["application_uri"]).startswith("Hello world")
     platform.request("DELETE", assembly["uri"])
     assert platform.is_gone(assembly)
+
+
+def test_an_application_whose_supervisor_dies_comes_back(platform):
+    platform.start()
+    assembly = platform.running(platform.deploy(HELLO))
+    address, number = assembly["application_uri"], platform.unit(assembly) / "supervisor.pid"
+    assert "visitor 1 " in read(address)
+    with lasting_process(number) as supervisor:
+        assert supervisor.kill()
+    assert "visitor 2 " in until(lambda: answers(address), 30)
+    assert platform.shown(assembly["uri"])["status"] == "DEPLOYMENT_COMPLETE"
+    platform.request("DELETE", assembly["uri"])
+    assert platform.is_gone(assembly)
+
+
+def test_a_removal_whose_process_was_killed_is_gone_on_with(platform):
+    """The application does not listen to SIGTERM, so that it takes a while."""
+    platform.start()
+    deaf = "run_cmd: \"trap '' TERM; python3 app.py\""
+    assembly = platform.running(platform.deploy(HELLO.replace("health:", f"{deaf}\n    health:")))
+    (job,) = platform.shown("/-/apis")["jobs"]
+    assert platform.request("DELETE", assembly["uri"]).status == 204
+    until(lambda: answers(assembly["application_uri"]) == "", 20)
+    os.kill(job["pid"], signal.SIGKILL)
+    assert platform.is_gone(assembly)
+
+
+def test_a_language_pack_builds_what_names_it(platform, tmp_path):
+    """Whose files another user has."""
+    pack = tmp_path / "pack"
+    (pack / "bin").mkdir(parents=True)
+    release = "#!/bin/sh\necho 'config_vars: {GREETED: pack}'\n"
+    for name, text in {
+        "detect": "#!/bin/sh\necho Own\n",
+        "compile": "#!/bin/sh\necho compiled in $1\n",
+        "release": release,
+    }.items():
+        (pack / "bin" / name).write_text(text)
+        (pack / "bin" / name).chmod(0o755)
+    platform.start(folders=[str(APPLICATIONS), str(pack)])
+    made = platform.request("POST", "/v1/language_packs", {"name": "own", "source_uri": f"file://{pack}"})
+    assert made.status == 201, made.body
+    until(lambda: platform.shown("/v1/language_packs/own")["status"] == "READY", 30)
+    text = HELLO.replace("parameters: {GREETED: world}\n", "").replace("health:", "language_pack: own\n    health:")
+    assembly = platform.running(platform.deploy(text))
+    assert read(assembly["application_uri"]).startswith("Hello pack, visitor 1 ")
+    assert "compiled in /" in (platform.unit(assembly) / "logs" / "build.log").read_text()
+    platform.request("DELETE", assembly["uri"])
+    until(lambda: platform.request("GET", assembly["uri"]).status == 404, 30)
+    assert platform.request("DELETE", assembly["plan_uri"]).status == 204
+    assert platform.request("DELETE", "/v1/language_packs/own").status in (200, 204)
+    until(lambda: not [one for one in platform.units.iterdir() if one.is_dir()], 20)

@@ -65,10 +65,12 @@ class Ports:
             connection.execute(delete(ports).where(ports.c.unit_id == unit_id))
 
     def _is_free(self, port: int) -> bool:
-        with closing(socket.socket()) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, port))
-            except OSError:
-                return False
+        """Whether nobody has a port, where units answer and where their instances do."""
+        for host in dict.fromkeys((self.host, "127.0.0.1")):
+            with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((host, port))
+                except OSError:
+                    return False
         return True

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
@@ -28,7 +29,7 @@ from apifold_services.platform.core.engines.builders import RELEASE, Recipe, Too
 from apifold_services.platform.core.engines.engine import EngineFailed, Unit, UnitState
 from apifold_services.platform.core.engines.fetching import Fetching
 from apifold_services.platform.core.engines.ports import Ports
-from apifold_services.platform.core.engines.sandbox import UNIT, Sandbox, interpreter, node
+from apifold_services.platform.core.engines.sandbox import UNIT, Sandbox, has_user, interpreter, node
 from apifold_services.platform.core.engines.supervisor import LOG_FILES, RUN, STATUS
 from apifold_services.platform.core.options import Options
 from apifold_services.platform.core.plan_file import Artifact
@@ -44,6 +45,9 @@ BUILD_VARIABLES = (
 )  # fmt: skip
 """Of our own environment, what builds get: where packages are."""
 
+FAR_USER, NEAR_USER = 450_000, 20_000
+"""Beyond those of people, of systemd and of containers; and where a container has no more than 65,536 users."""
+
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """The names of units' folders; others are none of ours."""
 
@@ -54,10 +58,11 @@ class ProcessOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Settings of this engine.
 
     Attributes:
-        folder: where applications live; those who run them must be able to reach it.
+        folder: where the applications of this deployment alone live; those who run them must be able to reach it.
         host: the address that they answer on.
         ports: the range of ports that they get.
-        first_user: for root: each unit has a user of its own, whose number is this and that of its port.
+        first_user: for root: each unit has a user of its own, whose number is this and that of its port; 0 for numbers
+            that nobody else has. Whatever else such a user runs, is ended with the unit.
         memory: bytes that a process may use.
         processes: of one unit, at once; counted for a user of its own only.
         start_seconds: until an application must answer.
@@ -69,7 +74,7 @@ class ProcessOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     folder: str = ""
     host: str = "127.0.0.1"
     ports: Annotated[str, msgspec.Meta(pattern=r"^\d+-\d+$")] = "21000-21999"
-    first_user: int = 40_001
+    first_user: int = 0
     memory: int = 1_073_741_824
     processes: int = 256
     start_seconds: Seconds = 60.0
@@ -122,6 +127,11 @@ class Process:
                 folder.mkdir(exist_ok=True)
                 folder.chmod(0o711)  # whatever the umask
         return home
+
+    @cached_property
+    def first_user(self) -> int:
+        """What is added to the port of a unit for the number of its user."""
+        return self.options.first_user or (FAR_USER if has_user(FAR_USER + self.ports.last) else NEAR_USER)
 
     @cached_property
     def tools(self) -> Tools:
@@ -213,17 +223,19 @@ class Process:
             "allowance": {"memory": self.options.memory, "processes": self._processes},
             "stop_seconds": self.options.stop_seconds,
         }
-        part = folder / f"{RUN}.part"
-        part.touch(mode=0o600)
-        part.write_text(json.dumps(run))
-        part.rename(folder / RUN)
+        written, part = tempfile.mkstemp(prefix=RUN, dir=folder)
+        with open(written, "w", encoding="utf-8") as file:
+            json.dump(run, file)
+        os.rename(part, folder / RUN)
         with lasting_process(folder / NUMBER) as process:
             if process:
                 process.send(signal.SIGHUP)
             else:
                 self._sweep(unit.id)
                 self._supervise(folder)
-        return f"http://{self.options.host}:{port}"
+        return (
+            f"http://[{self.options.host}]:{port}" if ":" in self.options.host else f"http://{self.options.host}:{port}"
+        )
 
     def settle(self, unit: Unit, stopped: Callable[[], bool]) -> None:
         until = time.monotonic() + self.options.start_seconds
@@ -340,7 +352,7 @@ class Process:
         """The user that a unit runs as: one of its own where we may choose, else 0."""
         if os.geteuid() != 0:
             return 0
-        return self.options.first_user + self.ports.take(id, 1)[0]
+        return self.first_user + self.ports.take(id, 1)[0]
 
     def _supervise(self, folder: Path) -> None:
         """Start a supervisor, and wait until it is there."""
@@ -374,9 +386,8 @@ class Process:
 
     def _sweep(self, id: str) -> None:
         """Kill what runs of a unit without a supervisor: what its user runs, and what carries its mark."""
-        had = self.ports.of(id) if os.geteuid() == 0 else []
-        if had:
-            processes.kill_all_of(self.options.first_user + had[0])
+        for port in self.ports.of(id)[:1] if os.geteuid() == 0 else ():
+            processes.kill_all_of(self.first_user + port)
         processes.kill_until_none(lambda: processes.marked(f"{UNIT}={id}"))
 
     def _own_python(self) -> tuple[str, ...]:
@@ -391,7 +402,8 @@ class Process:
 
 def _see_whether_it_can_be_reached(folder: str) -> None:
     """Raises SettingsError: the users that root gives to applications can't enter a folder."""
-    closed = [one for one in Path(folder).resolve().parents if one.exists() and not one.stat().st_mode & 0o001]
+    path = Path(folder).resolve()
+    closed = [one for one in (path, *path.parents) if one.exists() and not one.stat().st_mode & 0o001]
     if folder and closed and os.geteuid() == 0:
         raise SettingsError(
             f"services: platform: process: folder: only root may enter {closed[-1]}, and applications must, too; "

@@ -6,15 +6,19 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 
 def marked(mark: str) -> list[int]:
     """Those that began with a variable, such as `NAME=value`, in their environment."""
-    numbers = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
-    return [pid for pid in numbers if has_mark(pid, mark)]
+    return [pid for pid in _all() if has_mark(pid, mark)]
+
+
+def of_user(user: int) -> list[int]:
+    """Those of a user."""
+    return [pid for pid in _all() if _user(pid) == user]
 
 
 def has_mark(pid: int, mark: str) -> bool:
@@ -34,11 +38,12 @@ def children(pid: int) -> list[int]:
         return []
 
 
-def descendants(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> list[int]:
     """Its children, and theirs."""
-    for child in children(pid):
-        yield child
-        yield from descendants(child)
+    found = children(pid)
+    for one in found:
+        found += children(one)
+    return found
 
 
 def is_zombie(pid: int) -> bool:
@@ -81,8 +86,9 @@ def send_group(number: int, pid: int) -> None:
 
 
 def kill_all_of(user: int) -> None:
-    """Kill whatever a user runs: in one step, which leaves nobody to start others."""
+    """Kill whatever a user runs. In one step first: what is killed one by one may start others meanwhile."""
     subprocess.run(["/bin/sh", "-c", "kill -s KILL -- -1"], user=user, group=user, extra_groups=[], check=False)
+    kill_until_none(lambda: of_user(user))
 
 
 def kill_until_none(find: Callable[[], list[int]]) -> None:
@@ -93,3 +99,14 @@ def kill_until_none(find: Callable[[], list[int]]) -> None:
             return
         send(signal.SIGKILL, *left)
         time.sleep(0.02)
+
+
+def _all() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+
+
+def _user(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/status").read_text().partition("\nUid:")[2].split()[0])
+    except (OSError, IndexError):
+        return -1

@@ -134,6 +134,16 @@ def interpreter() -> tuple[str, str]:
     return own, ".".join(map(str, sys.version_info[:3]))
 
 
+def has_user(number: int) -> bool:
+    """Whether there may be a user of a number: some containers have few."""
+    try:
+        lines = Path("/proc/self/uid_map").read_text().splitlines()
+    except OSError:
+        return True
+    known = [(int(first), int(count)) for first, _, count in map(str.split, lines)]
+    return any(first <= number < first + count for first, count in known)
+
+
 def node() -> str:
     """The version of Node.js; "" where there is none."""
     return _answer(["node", "--version"]).removeprefix("v")

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from apifold_services.platform.core.engines import processes
 from apifold_services.platform.core.engines.sandbox import INSTANCE, UNIT, Allowance, Sandbox
@@ -38,12 +38,12 @@ PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Before an instance is started again; the longer the more often it ended at once."""
 SETTLED_SECONDS = 60.0
 """Whoever ran so long begins with the first pause again."""
-LOOK_SECONDS, DOUBT_SECONDS, FIRST_SECONDS = 5.0, 1.0, 0.2
+LOOK_SECONDS, DOUBT_SECONDS, FIRST_SECONDS = 3.0, 1.0, 0.2
 """Between two looks at whether an instance answers: one that did last time, one that did not, one that never did."""
 PROBE_SECONDS = 5.0
 PROBES = 3
 """As often as an instance may fail to answer before it is started again."""
-TELL_SECONDS = 0.5
+TELL_SECONDS = 1.0
 LINGER_SECONDS = 2.0
 """That a client has to close its connection once the instance has closed its own; and the last words of who ended."""
 SUBREAPER, DEATH_SIGNAL = 36, 1
@@ -62,6 +62,7 @@ class Instance:
         ready: whether it answered when it was asked last.
         leaving: whether it is to end.
         connections: that it serves at the moment.
+        begun: is set where its process is a new one.
     """
 
     kind: str
@@ -73,6 +74,7 @@ class Instance:
     leaving: bool = False
     restarts: int = 0
     connections: int = 0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -93,7 +95,8 @@ class Supervisor:
         self.run: dict[str, Any] = {}
         self.instances: list[Instance] = []
         self.leaving: dict[Instance, asyncio.Task[None]] = {}
-        self.ended = asyncio.Event()
+        self.serving: set[asyncio.Task[Any] | None] = set()
+        self.ended, self.changed = asyncio.Event(), asyncio.Event()
         self.began = time.time()
         self.log = logging.getLogger("application")
         handler = RotatingFileHandler(folder / LOG, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
@@ -124,7 +127,7 @@ class Supervisor:
         for one in [*self.leaving, *self.instances]:
             self._let_go(one)
         await asyncio.gather(*self.leaving.values())
-        processes.kill_until_none(lambda: list(processes.descendants(os.getpid())))
+        processes.kill_until_none(lambda: processes.descendants(os.getpid()))
         (self.folder / STATUS).unlink(missing_ok=True)
 
     def adjust(self) -> None:
@@ -170,11 +173,19 @@ class Supervisor:
 
     async def _live(self, instance: Instance) -> None:
         """Have an instance run until it ends."""
-        child = self._spawn(instance)
+        reading, writing = os.pipe()
+        try:
+            child = self._spawn(instance, writing)
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
         instance.pid = child.pid
+        instance.begun.set()
+        self.changed.set()
         self._say(instance, f"started as process {child.pid}")
-        assert child.stdout is not None
-        copying = asyncio.create_task(self._copied(instance, child.stdout))
+        copying = asyncio.create_task(self._copied(instance, reading))
         try:
             await _end_of(child.pid)
         finally:
@@ -186,7 +197,7 @@ class Supervisor:
         copying.cancel()
         self._say(instance, f"ended with {status}")
 
-    def _spawn(self, instance: Instance) -> subprocess.Popen[bytes]:
+    def _spawn(self, instance: Instance, output: int) -> subprocess.Popen[bytes]:
         run, user = self.run, int(self.run["user"])
         folder, data = Path(run["folder"]), Path(run["data"])
         allowance = Allowance(**run["allowance"])
@@ -200,13 +211,14 @@ class Supervisor:
 
         command = ["/bin/sh", "-c", run["processes"][instance.kind]]
         who: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
+        if user:
+            os.fchown(output, user, user)  # who opens /dev/stdout, opens this
         with self.sandbox.around(command, {**run["variables"], **more}, (folder, data), folder) as walled:
             return subprocess.Popen(  # noqa: S603  # whose program it is, is known
                 walled.command,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                bufsize=0,
+                stdout=output,
+                stderr=output,
                 cwd=folder,
                 env=walled.variables,
                 pass_fds=walled.descriptors,
@@ -215,11 +227,12 @@ class Supervisor:
                 **who,
             )
 
-    async def _copied(self, instance: Instance, output: IO[bytes]) -> None:
+    async def _copied(self, instance: Instance, output: int) -> None:
         """Log what an instance writes, line by line, until it writes no more."""
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), output)
+        file = open(output, "rb", 0)  # noqa: SIM115  # the transport closes it
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
         rest = b""
         try:
             while piece := await reader.read(LINE_BYTES):
@@ -238,12 +251,14 @@ class Supervisor:
         failed = 0
         while True:
             pause = LOOK_SECONDS if instance.ready and not failed else DOUBT_SECONDS
-            await asyncio.sleep(pause if instance.answered else FIRST_SECONDS)
+            await _set_within(instance.begun, pause if instance.answered else FIRST_SECONDS)
             pid = instance.pid
             answers = bool(pid) and await self._answers(instance.port)
             if pid != instance.pid or not pid:
                 failed = 0
             elif answers:
+                if not instance.ready:
+                    self.changed.set()
                 failed, instance.ready, instance.answered = 0, True, True
             elif instance.answered:
                 failed += 1
@@ -271,6 +286,8 @@ class Supervisor:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Hand a connection to the instance with the fewest."""
+        task = asyncio.current_task()
+        self.serving.add(task)  # a loop knows its tasks too loosely: one of a lost connection may be lost with it
         try:
             while instance := min(self._ready(), key=lambda one: one.connections, default=None):
                 instance.connections += 1
@@ -287,6 +304,7 @@ class Supervisor:
                     instance.connections -= 1
             await _refused(reader, writer)
         finally:
+            self.serving.discard(task)
             writer.close()
 
     def _ready(self) -> list[Instance]:
@@ -347,10 +365,17 @@ class Supervisor:
                 if child not in known and processes.is_zombie(child):
                     with suppress(ChildProcessError):
                         os.waitpid(child, os.WNOHANG)
-            await asyncio.sleep(TELL_SECONDS)
+            await _set_within(self.changed, TELL_SECONDS)
 
     def _say(self, instance: Instance, line: str) -> None:
         self.log.info("%s: %s", instance.name, line)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, so long at the most."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    event.clear()
 
 
 async def _end_of(pid: int) -> None:
