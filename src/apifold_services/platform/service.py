@@ -1,6 +1,6 @@
 """Platform: register a plan, get a running application. Solum's API and the CAMP standard, over one core."""
 
-from apifold import Deployment, Duty, Exchange, JobKind, PerRequest, Service
+from apifold import Denied, Deployment, Duty, Exchange, JobKind, PerRequest, Service
 from apifold_services.platform.camp.posting import Posting
 from apifold_services.platform.camp.types import Types
 from apifold_services.platform.core.assemblies import LAUNCH, OPERATE, REMOVE
@@ -39,9 +39,15 @@ def service(deployment: Deployment) -> Service:
 
 
 def scope(exchange: Exchange) -> Scope:
-    """Whose things a request is about."""
+    """Whose things a request is about: those of the caller's project, or his own where he has none.
+
+    Raises:
+        Denied: nobody knows whose.
+    """
     caller = exchange.caller
-    return Scope(caller.project, caller.user, all=exchange.allowed("context_is_admin"))
+    if not (caller.project or caller.user):
+        raise Denied("A token of a user or a project is needed.")
+    return Scope(caller.project or caller.user, caller.user, all=exchange.allowed("context_is_admin"))
 
 
 def _kind(name: str) -> str:

@@ -14,6 +14,7 @@ TOKENS = """
 - {token: ada-token, user: ada, project: a1, roles: [member]}
 - {token: bob-token, user: bob, project: a1, roles: [member]}
 - {token: eve-token, user: eve, project: e1, roles: [member]}
+- {token: solo-token, user: solo, roles: [member]}
 - {token: admin-token, user: root, project: c0, roles: [admin, member]}
 """
 

@@ -10,6 +10,7 @@ import yaml
 from apifold.marked import read_file
 from apifold.testing import client
 from apifold_services.platform import service
+from tests.services.platform.conftest import CAMP
 from tests.services.platform.solum import faulty
 
 PUBLIC = {
@@ -118,3 +119,10 @@ def test_both_apis_ask_the_same_rules_of_the_same_things(ruled):
     for operation in same:
         assert asked["/v1"][operation] == asked["/camp"][operation], operation
     assert set(asked["/camp"].values()) < set(asked["/v1"].values())
+
+
+def test_who_has_no_project_has_things_of_his_own(shared):
+    solo = shared.by("solo")
+    plan = solo.plan()
+    assert plan["uri"] in [one["href"] for one in solo.get(f"{CAMP}/plans").json["plan_links"]]
+    assert shared.get(plan["uri"]).status == shared.by("eve").get(plan["uri"]).status == 404
