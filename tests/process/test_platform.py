@@ -213,7 +213,7 @@ def test_a_build_whose_process_was_killed_is_gone_on_with(platform):
     platform.start()
     assembly = platform.deploy(SLOW)
     data = platform.unit(assembly) / "data"
-    until((data / "begun").exists, 30)
+    until(lambda: (data / "begun").exists() and (data / "begun").read_text(), 30)
     (job,) = platform.shown("/-/apis")["jobs"]
     os.kill(job["pid"], signal.SIGKILL)
     platform.running(assembly)

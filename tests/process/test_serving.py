@@ -139,7 +139,7 @@ def test_in_development_changed_code_is_served_at_once(server, folder):
     started = server(folder, "--workers", 2, "--dev")
     until(lambda: len(started.get("/-/apis").json["workers"]) == 2)
     (folder / "slow_handlers.py").write_text(HANDLERS.replace("VERSION = 1", "VERSION = 7"))
-    until(lambda: all(started.get("/t/fast").json["version"] == 7 for _ in range(8)))
+    until(lambda: all(started.get("/t/fast").json["version"] == 7 for _ in range(8)), 40)
 
 
 def test_new_code_that_is_broken_does_not_end_the_server(server, folder):

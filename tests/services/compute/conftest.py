@@ -101,7 +101,8 @@ class Cloud:
         return self.client.application.targets[0].provides["core"]
 
     def settle(self):
-        """Do everything that was begun."""
+        """Do everything that was begun. Hosts are alive meanwhile, however long the tests before took."""
+        self.core.hosts.report()
         while True:
             with self.core.database.reading() as connection:
                 ids = [row.id for row in connection.execute(transitions.select().order_by(transitions.c.created))]

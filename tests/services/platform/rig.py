@@ -209,6 +209,10 @@ class Rig:
         users = range(first, first + PORTS)
         return [f"{pid} {command_of(pid)}" for pid in pids() if IS_ROOT and user_of(pid) in users and command_of(pid)]
 
+    def is_ours(self, pid: int) -> bool:
+        own = any(f"APIFOLD_UNIT={id}\0" in environment_of(pid) for id in self.ids)
+        return own or str(self.home) in command_of(pid) or f"/{self.home.parent.name}/" in place_of(pid)
+
     def close(self) -> None:
         """Remove everything, and see that nothing is left."""
         try:
@@ -216,12 +220,9 @@ class Rig:
                 self.engine.remove(id)
             assert self.leftovers() == []
         finally:
-            for pid in pids():
-                if str(self.home) in command_of(pid) or any(
-                    f"APIFOLD_UNIT={id}" in environment_of(pid) for id in self.ids
-                ):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+            for pid in filter(self.is_ours, pids()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self.deployment.close()
 
 
@@ -279,6 +280,13 @@ def environment_of(pid: int) -> str:
 def command_of(pid: int) -> str:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").replace("\0", " ")
+    return ""
+
+
+def place_of(pid: int) -> str:
+    """The folder that a process is in."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/cwd")
     return ""
 
 

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -154,8 +155,10 @@ def test_what_crashes_at_once_is_started_again_more_and_more_slowly(rigs):
     rig.engine.start(unit)
     with pytest.raises(EngineFailed, match=r"it did not answer within 4 seconds: .*I crash"):
         rig.engine.settle(unit, never)
-    assert 2 <= rig.engine.state(unit.id).restarts <= 3
-    assert rig.log(unit).count("I crash") <= 4
+    until(lambda: rig.engine.state(unit.id).restarts >= 2, 20)
+    began = [line.split()[0] for line in rig.log(unit).splitlines() if "started as process" in line]
+    passed = datetime.fromisoformat(began[2]) - datetime.fromisoformat(began[0])
+    assert passed.total_seconds() >= 2, "one second, then two; in whole seconds"
 
 
 def test_what_never_answers_is_told_with_its_last_words(rigs):
@@ -163,7 +166,7 @@ def test_what_never_answers_is_told_with_its_last_words(rigs):
     unit = rig.unit({"app.py": QUIET, "Procfile": "web: python3 app.py"})
     rig.made(unit)
     address = rig.engine.start(unit)
-    assert get(address)[0] == 503
+    assert get(address) == (503, "No instance answers for now.")
     with pytest.raises(EngineFailed, match=r"it did not answer within 1.5 seconds: .*I listen nowhere"):
         rig.engine.settle(unit, never)
 
@@ -238,13 +241,14 @@ signal.signal(signal.SIGTERM, bye)
 """
 
 
-def test_an_application_is_asked_before_it_is_killed(rig, walls):
+def test_an_application_is_asked_before_it_is_killed(rigs, walls):
     """SIGTERM first; what it says then is in its log, however much."""
+    rig = rigs(stop_seconds=20)
     unit = rig.unit({"app.py": POLITE + APP, "Procfile": "web: python3 app.py"})
     rig.run(unit)
     began = time.monotonic()
     rig.engine.stop(unit.id)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 15
     assert (rig.home / unit.id / "data" / "goodbye").read_text() == "goodbye"
     assert "said goodbye" in rig.log(unit)
 
@@ -302,12 +306,13 @@ def test_what_runs_dies_with_its_supervisor_and_comes_back(rig, walls, hidden):
         pytest.skip("nothing holds a daemon that hides")
     unit = rig.app("web: python3 daemons.py; exec python3 app.py", {"daemons.py": DAEMONS}) if hidden else rig.app()
     address = rig.run(unit)
+    before = rig.engine.state(unit.id).started
     os.kill(rig.supervisor(unit), signal.SIGKILL)
     until(lambda: not rig.engine.state(unit.id).alive)
     if not hidden and walls == "walls":
         until(lambda: marked(unit.id) == rig.listening() == [])
     assert rig.engine.start(unit) == address
-    assert rig.engine.state(unit.id).ready == 0, "what it was before it died is not what it is"
+    assert rig.engine.state(unit.id).started > before, "what it was before it died is not what it is"
     rig.engine.settle(unit, never)
     assert get(address) == (200, "1")
     if hidden:
@@ -448,8 +453,6 @@ def test_clients_of_an_instance_that_dies_are_told(rig):
         with pytest.raises((http.client.HTTPException, OSError)):
             waiting.result()
         assert time.monotonic() - began < 5
-    # Until it is back, there is an answer, too.
-    assert get(address) == (503, "No instance answers for now.")
 
 
 def test_an_instance_that_died_is_not_asked(rig):
@@ -457,6 +460,7 @@ def test_an_instance_that_died_is_not_asked(rig):
     address = rig.run(unit)
     with pytest.raises((http.client.HTTPException, OSError)):
         get(address, "/crash")
+    until(lambda: "ended with 7" in rig.log(unit))
     assert {get(address)[0] for _ in range(20)} == {200}
 
 

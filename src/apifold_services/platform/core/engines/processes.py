@@ -87,7 +87,8 @@ def send_group(number: int, pid: int) -> None:
 
 def kill_all_of(user: int) -> None:
     """Kill whatever a user runs. In one step first: what is killed one by one may start others meanwhile."""
-    subprocess.run(["/bin/sh", "-c", "kill -s KILL -- -1"], user=user, group=user, extra_groups=[], check=False)
+    # Without our environment: whoever is of this user could read it.
+    subprocess.run(["/bin/sh", "-c", "kill -s KILL -- -1"], user=user, group=user, extra_groups=[], env={}, check=False)
     kill_until_none(lambda: of_user(user))
 
 

@@ -80,7 +80,7 @@ class Sandbox:
         walls = (*self._walls(found), *READ_ONLY)
         user = 61_000 if os.geteuid() == 0 else None
         done = subprocess.run(  # noqa: S603  # fixed words
-            [*walls, "--", "true"], capture_output=True, check=False, user=user, group=user,
+            [*walls, "--", "/bin/true"], capture_output=True, check=False, user=user, group=user, env={},
             extra_groups=None if user is None else [],
         )  # fmt: skip
         return walls[: -len(READ_ONLY)] if done.returncode == 0 else ()
