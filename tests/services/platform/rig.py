@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import http.server
-import itertools
 import os
 import shutil
 import signal
@@ -37,10 +37,25 @@ NEEDS_WALLS = pytest.mark.skipif(not WALLS, reason="bubblewrap is missing (Debia
 NEEDS_NODE = pytest.mark.skipif(not shutil.which("npm"), reason="Node.js is missing (Debian: apt-get install npm)")
 SECRET = "the-server's-secret"
 
-PORTS = 20
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-first_ports = itertools.count(10_000 + WORKER % 2 * 5_000 + PORTS * Random().randrange(100), PORTS)
-"""Of each engine: below those of servers, and of nobody else's tests."""
+PORTS, FIRST, LAST = 20, 10_000, 20_000
+"""Ports of each engine, and of all. So many users go with them: whoever else had these would kill what runs here."""
+
+held: set[int] = set()
+locks = os.open(
+    Path(tempfile.gettempdir()) / f"apifold-ports-{os.geteuid()}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+)
+
+
+def reserved_ports() -> int:
+    """The first of some ports that no other test of this machine has, whoever runs it."""
+    while True:
+        first = Random().randrange(FIRST, LAST, PORTS)
+        with contextlib.suppress(OSError):
+            fcntl.lockf(locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, first)
+            if first not in held:
+                held.add(first)
+                return first
+
 
 APP = """
 import http.server, os, signal, subprocess, sys, time
@@ -117,7 +132,7 @@ class Rig:
     """An engine, and a folder with what it builds."""
 
     def __init__(self, home: Path, **settings) -> None:
-        first = next(first_ports)
+        self.first = first = reserved_ports()
         self.home, self.sources = home / "units", home / "sources"
         self.home.mkdir()
         self.home.chmod(0o711)
@@ -224,6 +239,8 @@ class Rig:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self.deployment.close()
+            fcntl.lockf(locks, fcntl.LOCK_UN, 1, self.first)
+            held.remove(self.first)
 
 
 @contextlib.contextmanager
