@@ -83,7 +83,9 @@ def test_files_come_out_as_they_went_in(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "content", [tarred(), zipped(), tarred(member("./", type=tarfile.DIRTYPE)), zipped(("a/", b""))]
+    "content",
+    [tarred(), zipped(), tarred(member("./", type=tarfile.DIRTYPE)), zipped(("a/", b""))],
+    ids=["tar", "zip", "a folder in a tar", "a folder in a zip"],
 )
 def test_nothing_comes_out_of_an_empty_one(tmp_path, content):
     assert unpacked(content, tmp_path) == {}
@@ -163,7 +165,7 @@ def test_what_can_not_be_written_is_refused_without_telling_where(tmp_path, make
     assert str(tmp_path) not in caught.value.detail
 
 
-@pytest.mark.parametrize("content", [tarred(("x", bytes(MOST))), zipped(("x", bytes(MOST)))])
+@pytest.mark.parametrize("content", [tarred(("x", bytes(MOST))), zipped(("x", bytes(MOST)))], ids=["tar", "zip"])
 def test_only_so_much_comes_out(tmp_path, content):
     assert len(content) < 5000
     assert unpacked(content, tmp_path)["x"] == bytes(MOST)

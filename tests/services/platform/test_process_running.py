@@ -81,6 +81,24 @@ def test_everything_may_be_said_again(rig):
     assert rig.leftovers() == []
 
 
+def supervisors(unit):
+    return [pid for pid in pids() if f"{unit.id}/supervisor.pid" in command_of(pid)]
+
+
+def test_what_is_stopped_while_it_is_started_does_not_run(rig):
+    """As when whoever started it was killed, and the next one is told to stop it."""
+    unit = rig.app()
+    rig.made(unit)
+    with ThreadPoolExecutor() as pool:
+        starting = pool.submit(rig.engine.start, unit)
+        (pid,) = until(lambda: supervisors(unit))
+        os.kill(pid, signal.SIGSTOP)
+        assert rig.supervisor(unit) == 0
+        rig.engine.stop(unit.id)
+        assert isinstance(starting.exception(20), EngineFailed)
+    assert supervisors(unit) == marked(unit.id) == []
+
+
 def test_one_that_is_started_twice_at_once_runs_once(rig):
     unit = rig.app()
     rig.made(unit)
@@ -88,8 +106,7 @@ def test_one_that_is_started_twice_at_once_runs_once(rig):
         addresses = set(pool.map(lambda _: rig.engine.start(unit), range(4)))
     assert len(addresses) == 1
     rig.engine.settle(unit, never)
-    supervisors = [pid for pid in pids() if f"{unit.id}/supervisor.pid" in command_of(pid)]
-    assert supervisors == [rig.supervisor(unit)]
+    until(lambda: supervisors(unit) == [rig.supervisor(unit)])
     assert get(addresses.pop()) == (200, "1")
 
 

@@ -330,7 +330,7 @@ def _parameters(plan: PlanFile) -> dict[str, str]:
     for name, value in plan.parameters.items():
         members = value if isinstance(value, dict) else {name: value}
         given |= {str(key): str(one) for key, one in members.items() if isinstance(one, str | int | float)}
-    return {name: value for name, value in given.items() if name.replace("_", "a").isalnum()}
+    return {name: value for name, value in given.items() if name.isascii() and name.isidentifier()}
 
 
 def _joined(told: Mapping[str, Mapping[str, str]], ids: list[str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ from apifold_services.platform.core.engines.builders import RELEASE, Recipe, Too
 from apifold_services.platform.core.engines.engine import EngineFailed, Unit, UnitState
 from apifold_services.platform.core.engines.fetching import Fetching
 from apifold_services.platform.core.engines.ports import Ports
-from apifold_services.platform.core.engines.sandbox import UNIT, Sandbox, has_user, interpreter, node
+from apifold_services.platform.core.engines.sandbox import SUPERVISED, UNIT, Sandbox, has_user, interpreter, node
 from apifold_services.platform.core.engines.supervisor import LOG_FILES, RUN, STATUS
 from apifold_services.platform.core.options import Options
 from apifold_services.platform.core.plan_file import Artifact
@@ -365,7 +365,7 @@ class Process:
                 stdout=said,
                 stderr=said,
                 cwd="/",
-                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8"},
+                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LANG": "C.UTF-8", SUPERVISED: folder.name},
                 start_new_session=True,
             )
         Thread(target=child.wait, daemon=True).start()  # or it would be a zombie when it has ended
@@ -382,6 +382,7 @@ class Process:
                 process.send(signal.SIGTERM)
                 if not process.ended(self.options.stop_seconds + 5) and not process.kill():
                     raise EngineFailed("its supervisor can't be ended")
+        processes.kill_until_none(lambda: processes.marked(f"{SUPERVISED}={id}"))  # one that has just begun
         self._sweep(id)
 
     def _sweep(self, id: str) -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-UNIT, INSTANCE = "APIFOLD_UNIT", "APIFOLD_INSTANCE"
-"""Variables that processes are found by: of which unit they are, and of which of its instances."""
+UNIT, INSTANCE, SUPERVISED = "APIFOLD_UNIT", "APIFOLD_INSTANCE", "APIFOLD_SUPERVISED"
+"""Variables that processes are found by: of which unit they are, of which of its instances, and which unit is theirs to
+supervise."""
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt")
 CONFIGURATION = (
