@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +15,7 @@ from apifold.bindings import Bind, Modules, Workplace
 from apifold.deployment import Deployment
 from apifold.description import Description, Operation, loosened, with_operations
 from apifold.errors import DescriptionError, DescriptionErrors, MissingExtra, SettingsError
-from apifold.exchange import Call
+from apifold.exchange import Call, Exchange, Result
 from apifold.generation.gate import compile_gate
 from apifold.generation.sources import declares_sources, mapped, source_errors
 from apifold.generation.traits import after_looking, around, reading, with_traits
@@ -358,10 +358,10 @@ class _Compiler:
         mode = self._mode(operation, "response") or self.settings.validation_response
         name = operation.id or operation.title
         reader, call = bound.reader, self._call(operation, bound.call, self.implementation)
-        beside = self.bound.get((operation.path, "GET"))
-        if beside and any(isinstance(trait, Change) for trait in self.traits.get(operation.title, ())):
+        look = self._look(operation)
+        if look and any(isinstance(trait, Change) for trait in self.traits.get(operation.title, ())):
             reader, body = reader.apart()
-            call = after_looking(call, body, reading(beside.operation, beside.reader, beside.call))
+            call = after_looking(call, body, look)
         return Endpoint(
             api=self.description.name,
             name=name,
@@ -403,14 +403,18 @@ class _Compiler:
                 operation, str(error), "see the reference of traits", "/x-apifold/traits"
             ) from None
 
-    def _surroundings(self, operation: Operation) -> Surroundings:
+    def _look(self, operation: Operation) -> Callable[[Exchange], Awaitable[Result]] | None:
+        """What tells how the thing on an operation's path is; None for who tells that itself, or where nobody does."""
         beside = self.bound.get((operation.path, "GET"))
+        if beside is None or beside.operation is operation:
+            return None
+        return reading(beside.operation, beside.reader, beside.call)
+
+    def _surroundings(self, operation: Operation) -> Surroundings:
         return Surroundings(
             description=self.description,
             operation=operation,
-            read=reading(beside.operation, beside.reader, beside.call)
-            if beside and beside.operation is not operation
-            else None,
+            read=self._look(operation),
             whole=self._whole(operation),
             database=self.tools.deployment.database,
             threads=self.tools.threads,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from apifold_services.compute.core.tables import transitions
+from tests.jobs import AtOnce
 from tests.keystone import THERE
 
 TOKENS = """
@@ -22,21 +23,6 @@ TOKENS = """
 """
 
 numbers = itertools.count(1)
-
-
-class AtOnce:
-    """A job's own process, without one: each step is done when it is reached."""
-
-    id = "test"
-
-    def step(self, name, do, *arguments):
-        return do(*arguments)
-
-    def tell(self, progress):
-        pass
-
-    def stopped(self):
-        return False
 
 
 PEOPLE = {

@@ -20,7 +20,8 @@ from apifold_services.compute.core.moments import kept
 from apifold_services.compute.core.tables import servers, transitions
 from apifold_services.compute.core.telling import Telling
 from apifold_services.compute.core.watch import Watch
-from tests.services.compute.conftest import AtOnce, Cloud, opened
+from tests.jobs import AtOnce
+from tests.services.compute.conftest import Cloud, opened
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from apifold_services.platform.core import states
+from tests.jobs import AtOnce
 
 TOKENS = """
 - {token: ada-token, user: ada, project: a1, roles: [member]}
@@ -38,21 +39,6 @@ artifacts:
 
 CAMP = "/camp/v1_1"
 numbers = itertools.count(1)
-
-
-class AtOnce:
-    """A job's own process, without one: each step is done when it is reached."""
-
-    id = "test"
-
-    def step(self, name, do, *arguments):
-        return do(*arguments)
-
-    def tell(self, progress):
-        pass
-
-    def stopped(self):
-        return False
 
 
 @dataclass

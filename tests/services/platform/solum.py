@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apifold_services.platform.core.tables import metadata
-from tests.services.platform.conftest import AtOnce
+from tests.jobs import AtOnce
 
 HREF = "https://github.com/octo/web.git"
 PLAN = {"version": 1, "name": "web", "artifacts": [{"name": "web", "content": {"href": HREF}}]}

@@ -9,7 +9,8 @@ from urllib.parse import urldefrag
 import pytest
 from sqlalchemy import event
 
-from tests.services.platform.conftest import CAMP, PLAN, AtOnce
+from tests.jobs import AtOnce
+from tests.services.platform.conftest import CAMP, PLAN
 
 ENDPOINTS = "/camp/platform_endpoints"
 

@@ -10,7 +10,8 @@ from apifold_services.platform.core import states
 from apifold_services.platform.core.launching import Turns
 from apifold_services.platform.core.plans import Draft
 from apifold_services.platform.core.scope import EVERYBODY
-from tests.services.platform.conftest import CAMP, PLAN, AtOnce
+from tests.jobs import AtOnce
+from tests.services.platform.conftest import CAMP, PLAN
 
 
 @pytest.fixture

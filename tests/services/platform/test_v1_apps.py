@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from apifold_services.platform.core import states
 from apifold_services.platform.core.tables import records
-from tests.services.platform.conftest import CAMP, AtOnce
+from tests.jobs import AtOnce
+from tests.services.platform.conftest import CAMP
 from tests.services.platform.solum import COLLECTIONS, EACH_DATABASE, HREF, PACK, V1, emptied, faulty
 
 GITHUB = {"url": "https://api.github.com/users/octo"}

@@ -74,7 +74,7 @@ class Posting:
             elif body.keys() & {*BY_REFERENCE, *BY_VALUE}:
                 yield self._named(body, request, stack)
             else:
-                self._measure(request.body)
+                self.options.admit_plan(request.body)
                 yield Posted(draft=self._draft(body))
 
     def _named(self, body: Mapping[str, Any], request: Request, stack: ExitStack) -> Posted:
@@ -109,7 +109,7 @@ class Posting:
         return self._package(content, stack) if name.startswith("pdp") else self._plan(content)
 
     def _plan(self, content: bytes) -> Draft:
-        self._measure(content)
+        self.options.admit_plan(content)
         return self._draft(read_yaml(content))
 
     def _package(self, content: bytes, stack: ExitStack) -> Draft:
@@ -124,10 +124,6 @@ class Posting:
     def _draft(self, document: Any, package: Package | None = None) -> Draft:
         for_camp(document)
         return Draft(document, package)
-
-    def _measure(self, content: bytes) -> None:
-        if len(content) > self.options.max_plan_size:
-            raise TooLarge(f"A plan may have {self.options.max_plan_size} bytes.")
 
     @staticmethod
     def _told(body: Mapping[str, Any]) -> Told:

@@ -11,12 +11,12 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from apifold import Conflict, Database, Denied, Invalid, NotFound, Problem
 from apifold_services.platform.core import states
-from apifold_services.platform.core.assemblies import MAX_INSTANCES, SCALE, Assemblies, Wanted, ended_well
+from apifold_services.platform.core.assemblies import MAX_INSTANCES, SCALE, Assemblies, Wanted
 from apifold_services.platform.core.events import Events
 from apifold_services.platform.core.language_packs import called, names_one
 from apifold_services.platform.core.plan_file import Artifact, Content
 from apifold_services.platform.core.plans import Draft
-from apifold_services.platform.core.scope import EVERYBODY, Scope, now
+from apifold_services.platform.core.scope import EVERYBODY, Scope, now, only
 from apifold_services.platform.core.tables import apps, assemblies, language_packs, workflows
 
 MERGED = ("source", "workflow_config")
@@ -70,9 +70,7 @@ class Apps:
     def change(self, scope: Scope, id: str, members: Mapping[str, Any]) -> dict[str, Any]:
         """Set some members. Raises NotFound; Invalid: it could never be built."""
         with self.database.writing() as connection:
-            row = connection.execute(select(apps).where(apps.c.id == id, *scope.sees(apps))).first()
-            if row is None:
-                raise NotFound(f"There is no app {id}.")
+            row = _seen(connection, scope, id)
             document = {**row.document, **{key: value for key, value in members.items() if key != "name"}}
             for key in MERGED:
                 if key in members:
@@ -168,7 +166,7 @@ class Apps:
         with self.database.writing() as connection:
             values = {"status": row.status, "reason": row.reason}
             connection.execute(update(workflows).where(workflows.c.assembly_id == id).values(**values))
-        if ended_well(row) and states.DEPLOY in row.actions:
+        if states.ended_well(row.status, row.actions) and states.DEPLOY in row.actions:
             older = select(workflows.c.assembly_id).where(
                 workflows.c.app_id == flow.app_id, workflows.c.wf_id < flow.wf_id
             )
@@ -209,10 +207,7 @@ class Apps:
 
     def _row(self, scope: Scope, id: str) -> Row[Any]:
         with self.database.reading() as connection:
-            row: Row[Any] | None = connection.execute(select(apps).where(apps.c.id == id, *scope.sees(apps))).first()
-        if row is None:
-            raise NotFound(f"There is no app {id}.")
-        return row
+            return _seen(connection, scope, id)
 
     def _shown(self, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
         """Apps with how the newest of what was made of each does."""
@@ -226,6 +221,11 @@ class Apps:
             ):
                 newest[one.app_id] = one
         return [_app(row, newest.get(row.id)) for row in rows]
+
+
+def _seen(connection: Connection, scope: Scope, id: str) -> Row[Any]:
+    """What is kept of one. Raises NotFound."""
+    return only(connection, select(apps).where(apps.c.id == id, *scope.sees(apps)), f"app {id}")
 
 
 def _app(row: Row[Any], made: Row[Any] | None) -> dict[str, Any]:

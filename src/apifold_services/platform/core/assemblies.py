@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from apifold import Conflict, Database, Invalid, Jobs, NotFound, PreconditionFailed, Problem
 from apifold_services.platform.core import states
@@ -17,7 +17,7 @@ from apifold_services.platform.core.events import Events
 from apifold_services.platform.core.offers import Offer, Use, uses
 from apifold_services.platform.core.plan_file import PlanFile, read_plan
 from apifold_services.platform.core.plans import Draft, Plans, name_of, revision
-from apifold_services.platform.core.scope import Scope, now
+from apifold_services.platform.core.scope import Scope, now, only
 from apifold_services.platform.core.tables import assemblies, components, plans
 
 LAUNCH, REMOVE, OPERATE = "platform.launch", "platform.remove", "platform.operate"
@@ -100,8 +100,7 @@ class Assemblies:
             connection.execute(insert(assemblies).values(**fresh, **values, **start))
             self._add_components(connection, fresh, plan, plan_id, found)
             self.events.note(connection, "assembly.created", fresh, name=values["name"], plan_id=plan_id)
-        self.start_job(self.row(scope, fresh["id"]))
-        return self.get(scope, fresh["id"])
+        return self._begun(scope, fresh["id"])
 
     def get(self, scope: Scope, id: str) -> dict[str, Any]:
         """One of them. Raises NotFound."""
@@ -110,12 +109,7 @@ class Assemblies:
     def row(self, scope: Scope, id: str) -> Row[Any]:
         """What is kept of one. Raises NotFound."""
         with self.database.reading() as connection:
-            row: Row[Any] | None = connection.execute(
-                select(assemblies).where(assemblies.c.id == id, *scope.sees(assemblies))
-            ).first()
-        if row is None:
-            raise NotFound(f"There is no assembly {id}.")
-        return row
+            return only(connection, _seen(scope, id), f"assembly {id}")
 
     def all(self, scope: Scope, ids: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """Those that somebody sees, the newest first.
@@ -179,8 +173,7 @@ class Assemblies:
                 changes["status"] = states.DEPLOYING
             connection.execute(update(assemblies).where(assemblies.c.id == id).values(**changes))
             self.events.note(connection, f"assembly.{operation}", row._mapping, name=row.name)
-        self.start_job(self.row(scope, id))
-        return self.get(scope, id)
+        return self._begun(scope, id)
 
     def advance(self, id: str, status: str, reason: str = "", **changes: Any) -> None:
         """Set its state. Raises Overtaken: it is being deleted, or is gone."""
@@ -228,7 +221,7 @@ class Assemblies:
         """Whether a job is to be at work at one."""
         if row.status == states.COMPLETE:
             return not row.wanted
-        return row.status == states.DELETING or (row.status in states.MOVING and not ended_well(row))
+        return states.skew(row.status, row.actions) != "NONE"
 
     @staticmethod
     def job_of(row: Row[Any]) -> str:
@@ -242,22 +235,32 @@ class Assemblies:
         kind = REMOVE if row.status == states.DELETING else LAUNCH if row.attempt == 1 else OPERATE
         self.jobs().start(kind, {"id": row.id}, id=self.job_of(row))
 
-    def wanted_of(self, status: str) -> list[Row[Any]]:
-        """Those in a state that should run."""
+    def running(self) -> list[Row[Any]]:
+        """Those that should run."""
         with self.database.reading() as connection:
-            found = select(assemblies).where(assemblies.c.status == status, assemblies.c.wanted)
+            found = select(assemblies).where(assemblies.c.status == states.COMPLETE, assemblies.c.wanted)
             return list(connection.execute(found))
 
-    def units(self, id: str) -> list[Row[Any]]:
+    def components(self, id: str) -> list[Row[Any]]:
         """The components of one, those of its artifacts first."""
         with self.database.reading() as connection:
             found = select(components).where(components.c.assembly_id == id).order_by(components.c.number)
             return list(connection.execute(found))
 
+    def units(self, id: str) -> list[Row[Any]]:
+        """The components of its artifacts: what an engine runs."""
+        return [component for component in self.components(id) if component.artifact is not None]
+
     def all_units(self) -> list[str]:
         """The ids of every component that there is of an artifact."""
         with self.database.reading() as connection:
             return list(connection.scalars(select(components.c.id).where(components.c.artifact.is_not(None))))
+
+    def _begun(self, scope: Scope, id: str) -> dict[str, Any]:
+        """One that has just been changed, once its job is told."""
+        row = self.row(scope, id)
+        self.start_job(row)
+        return self._shown([row])[0]
 
     def _checked(self, plan: PlanFile, *, packaged: bool) -> tuple[Use, ...]:
         """What the artifacts of a plan get. Raises Invalid: it can't be deployed here."""
@@ -323,21 +326,16 @@ class Assemblies:
         return {
             **known,
             "components": inside,
-            "skew": states.skew(row.status, ended=ended_well(row)),
+            "skew": states.skew(row.status, row.actions),
             "is_deployed": row.status in states.DEPLOYED,
             "revision": revision(row),
         }
 
 
-def ended_well(row: Row[Any]) -> bool:
-    """Whether all that was asked for was done."""
-    return bool(row.actions) and row.status == states.ENDS[row.actions[-1]]
-
-
 def _locked(connection: Connection, scope: Scope, id: str) -> Row[Any]:
     """What is kept of one, which nobody changes before the transaction ends. Raises NotFound."""
-    found = select(assemblies).where(assemblies.c.id == id, *scope.sees(assemblies)).with_for_update()
-    row: Row[Any] | None = connection.execute(found).first()
-    if row is None:
-        raise NotFound(f"There is no assembly {id}.")
-    return row
+    return only(connection, _seen(scope, id).with_for_update(), f"assembly {id}")
+
+
+def _seen(scope: Scope, id: str) -> Select[Any]:
+    return select(assemblies).where(assemblies.c.id == id, *scope.sees(assemblies))

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from apifold import Conflict, Database, NotFound, PreconditionFailed
+from apifold import Conflict, Database, PreconditionFailed
 from apifold_services.platform.core import states
 from apifold_services.platform.core.events import Events
-from apifold_services.platform.core.scope import Scope, now
+from apifold_services.platform.core.scope import Scope, now, only
 from apifold_services.platform.core.tables import assemblies, components
 
 CHANGEABLE = ("name", "description", "tags")
@@ -28,10 +28,7 @@ class Components:
     def get(self, scope: Scope, id: str) -> dict[str, Any]:
         """One of them. Raises NotFound."""
         with self.database.reading() as connection:
-            found = self._select(scope).where(components.c.id == id)
-            row = connection.execute(found).first()
-            if row is None:
-                raise NotFound(f"There is no component {id}.")
+            row = only(connection, self._select(scope).where(components.c.id == id), f"component {id}")
             related = _related(connection, row)
         return {**_shown(row), "related": related, "revision": _revision(row, related)}
 
@@ -54,9 +51,7 @@ class Components:
         """Set some members. Raises NotFound; PreconditionFailed: it is not of the `expected` revision."""
         with self.database.writing() as connection:
             found = self._select(scope).where(components.c.id == id).with_for_update(of=components)
-            row = connection.execute(found).first()
-            if row is None:
-                raise NotFound(f"There is no component {id}.")
+            row = only(connection, found, f"component {id}")
             if expected and expected != _revision(row, _related(connection, row)):
                 raise PreconditionFailed("It has changed since; read it again.")
             before = {name: getattr(row, name) for name in CHANGEABLE}
@@ -71,9 +66,7 @@ class Components:
     def delete(self, scope: Scope, id: str) -> None:
         """Forget one. Raises NotFound; Conflict: an assembly is made of it."""
         with self.database.writing() as connection:
-            row = connection.execute(self._select(scope).where(components.c.id == id)).first()
-            if row is None:
-                raise NotFound(f"There is no component {id}.")
+            row = only(connection, self._select(scope).where(components.c.id == id), f"component {id}")
             if row.assembly_id is not None:
                 raise Conflict("An assembly is made of it; delete that.")
             connection.execute(delete(components).where(components.c.id == id))
@@ -110,14 +103,9 @@ def _revision(row: Row[Any], related: Sequence[Mapping[str, Any]]) -> str:
     return f'"{hashlib.blake2b(repr(seen).encode(), digest_size=12).hexdigest()}"'
 
 
-def _skew(row: Row[Any]) -> str:
-    """CAMP's `representation_skew`; that of its assembly."""
-    return states.skew(row.state, ended=bool(row.actions) and row.state == states.ENDS[row.actions[-1]])
-
-
 def _shown(row: Row[Any]) -> dict[str, Any]:
     known = {name: value for name, value in row._mapping.items() if name not in ("document", "related")}
     known = {name: value for name, value in known.items() if value or name not in ("address", "artifact_uri")}
     inside = [{"id": row.assembly_id, "name": row.assembly_name}] if row.assembly_id else []
-    skew = {"skew": _skew(row)} if row.assembly_id else {}
+    skew = {"skew": states.skew(row.state, row.actions)} if row.assembly_id else {}
     return {**row.document, **known, "assemblies": inside, **skew}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +32,20 @@ class Downloads:
     def check(self, host: str) -> None:
         """Raises AddressRefused: a host may not be asked, as far as that is known without looking it up."""
         Outgoing(self.allowed).addresses.check(f"https://{host}/")
+
+    def resolved(self, host: str, port: int) -> str:
+        """An address of a host that may be asked, to be held to: a name may change what it stands for.
+
+        Raises:
+            AddressRefused: it may not be asked.
+            OSError: it can't be found.
+        """
+        self.check(host)
+        try:
+            return str(ipaddress.ip_address(host.strip("[]")))
+        except ValueError:
+            addresses = Outgoing(self.allowed).addresses
+            return str(asyncio.run(addresses.resolve(host, port, socket.AF_UNSPEC))[0]["host"])
 
     def get(
         self, address: str, most: int, seconds: float = SECONDS, stopped: Callable[[], bool] = lambda: False

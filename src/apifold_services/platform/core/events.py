@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request, build_opener
 
 import orjson
 from sqlalchemy import Connection, delete, insert, select
 
 from apifold import Database, SettingsError
+from apifold_services.platform.core.redirects import NoRedirects
 from apifold_services.platform.core.tables import events
 
 FILE, WEBHOOK, TOKEN = "file", "webhook", "token"
@@ -24,11 +25,6 @@ AT_ONCE = 100
 SECONDS = 10
 
 log = logging.getLogger("apifold.platform")
-
-
-class _NoRedirects(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +92,7 @@ class Events:
         headers = {"Content-Type": "application/cloudevents+json"}
         if TOKEN in self.sinks:
             headers["Authorization"] = f"Bearer {Path(self.sinks[TOKEN]).read_text('utf-8').strip()}"
-        opener = build_opener(_NoRedirects())
+        opener = build_opener(NoRedirects())
         for count, event in enumerate(told):
             request = Request(self.sinks[WEBHOOK], orjson.dumps(event), headers, method="POST")  # noqa: S310  # checked
             try:

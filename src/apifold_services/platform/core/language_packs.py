@@ -18,7 +18,7 @@ from apifold_services.platform.core import states
 from apifold_services.platform.core.engines.engine import Engine, EngineFailed, Unit
 from apifold_services.platform.core.events import Events
 from apifold_services.platform.core.plan_file import Artifact, Content
-from apifold_services.platform.core.scope import EVERYBODY, Scope, now
+from apifold_services.platform.core.scope import EVERYBODY, Scope, now, only
 from apifold_services.platform.core.tables import apps, language_packs, plans
 
 BUILD = "platform.pack"
@@ -134,10 +134,7 @@ class LanguagePacks:
         # Who sees those of all projects means his own, where another has one of that name.
         own_first = found.order_by(language_packs.c.project_id != scope.project, language_packs.c.number)
         with self.database.reading() as connection:
-            row: Row[Any] | None = connection.execute(own_first).first()
-        if row is None:
-            raise NotFound(f"There is no language pack {name_or_id}.")
-        return row
+            return only(connection, own_first, f"language pack {name_or_id}")
 
 
 def names_one(said: str | bool) -> bool:

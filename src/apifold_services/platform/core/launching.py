@@ -121,7 +121,7 @@ class Launching:
         """Leave nothing of an assembly. A job."""
         try:
             with self.turns.of(id):  # what makes it lets go once it sees that it is not wanted any more
-                for component in self.assemblies.units(id):
+                for component in self.assemblies.components(id):
                     if component.artifact is not None:
                         self.engine.remove(component.id)
                     else:
@@ -139,7 +139,7 @@ class Launching:
             with self.turns.now(row.id) as mine, suppress(NotFound, Overtaken):
                 if mine:
                     self._pick_up(self.assemblies.row(EVERYBODY, row.id))
-        for row in self.assemblies.wanted_of(states.COMPLETE):
+        for row in self.assemblies.running():
             if stopped():
                 return
             with self.turns.now(row.id) as mine, suppress(NotFound, Overtaken):
@@ -171,22 +171,25 @@ class Launching:
         """Start what runs no more and should, and note which components answer."""
         if row.status != states.COMPLETE or not row.wanted:
             return
-        try:
-            units = self._units(row)
-            if not all(self.engine.state(unit.id).alive for unit in units):
-                log.info("assembly %s does not run, and should; it is started", row.id)
-                for unit in units:
+        there = [(component, self.engine.state(component.id)) for component in self.assemblies.units(row.id)]
+        if not all(state.alive for _, state in there):
+            log.info("assembly %s does not run, and should; it is started", row.id)
+            try:
+                for unit in self._units(row):
                     self.engine.start(unit)
-        except UNDONE as error:
-            log.warning("assembly %s can't be started: %s; it is tried again", row.id, error)
-        self._tell_components(row)
+            except UNDONE as error:
+                log.warning("assembly %s can't be started: %s; it is tried again", row.id, error)
+        for component, state in there:
+            status = "RUNNING" if state.ready else "ERROR"
+            if status != component.status:
+                with self.assemblies.database.writing() as connection:
+                    connection.execute(update(components).where(components.c.id == component.id).values(status=status))
 
     def _made(self, job: RunningJob, row: Row[Any], stopped: Callable[[], bool]) -> None:
         id, done = row.id, []
         last = states.ACTIONS.index(row.actions[-1])
         self.assemblies.advance(id, states.UNIT_TESTING)
-        units = self._units(row)
-        for unit in units:
+        for unit in self._units(row):
             self._step(job, f"fetch {unit.id}", partial(self.engine.prepare, unit, stopped))
             self._step(job, f"test {unit.id}", partial(self.engine.test, unit, stopped))
             self._go_on(stopped)
@@ -195,7 +198,7 @@ class Launching:
         if last < 1:
             return
         self.assemblies.advance(id, states.BUILDING)
-        for unit in self._equipped(row, units):
+        for unit in self._equipped(row):
             self._step(job, f"build {unit.id}", partial(self.engine.build, unit, stopped))
             self._go_on(stopped)
         done.append(states.BUILD)
@@ -205,7 +208,7 @@ class Launching:
 
     def _start(self, row: Row[Any], stopped: Callable[[], bool]) -> None:
         self.assemblies.advance(row.id, states.DEPLOYING)
-        units = self._equipped(row, self._units(row))
+        units = self._equipped(row)
         addresses = {unit.id: self.engine.start(unit) for unit in units}
         with self.assemblies.database.writing() as connection:
             for unit_id, address in addresses.items():
@@ -217,7 +220,7 @@ class Launching:
         self.assemblies.advance(row.id, states.COMPLETE, done=list(states.ACTIONS))
 
     def _units(self, row: Row[Any]) -> list[Unit]:
-        """The units of an assembly, as its plan has them, without what they are told."""
+        """The units of an assembly, as its plan has them, with what the services tell that there are by now."""
         plan_row = self.assemblies.plans.row(EVERYBODY, row.plan_id)
         plan, private = read_plan(plan_row.document), self.assemblies.plans.private_keys(row.plan_id)
         package = self.assemblies.plans.package(row.plan_id) if plan_row.has_package else None
@@ -235,13 +238,12 @@ class Launching:
                 instances=row.instances,
             )
             for component in self.assemblies.units(row.id)
-            if component.artifact is not None
         ]
 
-    def _equipped(self, row: Row[Any], units: list[Unit]) -> list[Unit]:
-        """The units again, once there is what they use: their databases are made now."""
+    def _equipped(self, row: Row[Any]) -> list[Unit]:
+        """The units, once there is what they use: their databases are made now."""
         before = self._told_by_services(row.id)
-        for component in self.assemblies.units(row.id):
+        for component in self.assemblies.components(row.id):
             if component.service_id is None:
                 continue
             known = before.get(component.id, {})
@@ -251,7 +253,7 @@ class Launching:
                     connection.execute(delete(variables).where(variables.c.component_id == component.id))
                     for name, value in told.items():
                         connection.execute(insert(variables).values(component_id=component.id, name=name, value=value))
-        return self._units(row) if units else units
+        return self._units(row)
 
     def _told_by_services(self, id: str) -> dict[str, dict[str, str]]:
         """What each service of an assembly tells, by its component."""
@@ -265,22 +267,11 @@ class Launching:
     def _made_for(self, component: Row[Any]) -> str:
         return next((offer.makes for offer in self.assemblies.offers if offer.id == component.service_id), "")
 
-    def _tell_components(self, row: Row[Any]) -> None:
-        """Note which components answer, and which do not."""
-        for component in self.assemblies.units(row.id):
-            if component.artifact is None:
-                continue
-            status = "RUNNING" if self.engine.state(component.id).ready else "ERROR"
-            if status != component.status:
-                with self.assemblies.database.writing() as connection:
-                    connection.execute(update(components).where(components.c.id == component.id).values(status=status))
-
     def _tidy(self, id: str) -> None:
         """Nothing of an assembly runs that could not be made."""
         for component in self.assemblies.units(id):
-            if component.artifact is not None:
-                with suppress(EngineFailed):
-                    self.engine.stop(component.id)
+            with suppress(EngineFailed):
+                self.engine.stop(component.id)
 
     def _stopped(self, job: RunningJob, id: str) -> Callable[[], bool]:
         """Whether nothing more is to be done; asked of the database now and then."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from apifold import TooLarge
+
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The service's settings.
@@ -49,6 +51,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def serves_camp(self) -> bool:
         """Whether the CAMP API is served, by whichever name it was said."""
         return self.camp_enabled if self.camp_support_enabled is None else self.camp_support_enabled
+
+    def admit_plan(self, content: bytes) -> None:
+        """Raises TooLarge: a plan, as it is sent, has more bytes than it may."""
+        if len(content) > self.max_plan_size:
+            raise TooLarge(f"A plan may have {self.max_plan_size} bytes.")
 
     def of_engine(self) -> dict[str, Any]:
         """The settings of the chosen engine."""

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from apifold import Conflict, Database, NotFound, PreconditionFailed, TooLarge
+from apifold import Conflict, Database, PreconditionFailed, TooLarge
 from apifold_services.platform.core.deploy_keys import equipped
 from apifold_services.platform.core.events import Events
 from apifold_services.platform.core.packages import Package
 from apifold_services.platform.core.plan_file import read_plan
-from apifold_services.platform.core.scope import Scope, now
+from apifold_services.platform.core.scope import Scope, now, only
 from apifold_services.platform.core.tables import assemblies, keys, plans, records
 
 FIXED_WHILE_USED = ("artifacts", "services", "parameters")
@@ -113,11 +113,7 @@ class Plans:
 
     def locked(self, connection: Connection, scope: Scope, id: str) -> Row[Any]:
         """What is kept of one of them, which nobody changes before the transaction ends. Raises NotFound."""
-        found = select(plans).where(plans.c.id == id, *scope.sees(plans)).with_for_update()
-        row: Row[Any] | None = connection.execute(found).first()
-        if row is None:
-            raise NotFound(f"There is no plan {id}.")
-        return row
+        return only(connection, _seen(scope, id).with_for_update(), f"plan {id}")
 
     def package(self, id: str) -> Path:
         """Where the files of a plan's package are."""
@@ -130,12 +126,7 @@ class Plans:
     def row(self, scope: Scope, id: str) -> Row[Any]:
         """What is kept of one of them. Raises NotFound."""
         with self.database.reading() as connection:
-            found: Row[Any] | None = connection.execute(
-                select(plans).where(plans.c.id == id, *scope.sees(plans))
-            ).first()
-        if found is None:
-            raise NotFound(f"There is no plan {id}.")
-        return found
+            return only(connection, _seen(scope, id), f"plan {id}")
 
     def all(self, scope: Scope) -> list[dict[str, Any]]:
         """Those that somebody sees, the newest first."""
@@ -211,6 +202,10 @@ class Plans:
         except IntegrityError:
             raise Conflict("Assemblies are made of this plan; delete them first.") from None
         self.events.note(connection, "plan.deleted", row._mapping, name=row.document.get("name"))
+
+
+def _seen(scope: Scope, id: str) -> Select[Any]:
+    return select(plans).where(plans.c.id == id, *scope.sees(plans))
 
 
 def revision(row: Row[Any]) -> str:

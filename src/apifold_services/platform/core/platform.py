@@ -165,8 +165,7 @@ class PlatformCore:
     def sensors(self, scope: Scope, assembly_id: str) -> list[dict[str, Any]]:
         """What is known of an assembly that changes by itself, and what others noted of it. Raises NotFound."""
         assembly = self.assemblies.get(scope, assembly_id)
-        units = [one for one in self.assemblies.units(assembly_id) if one.artifact is not None]
-        states = [self.engine.state(unit.id) for unit in units]
+        states = [self.engine.state(unit.id) for unit in self.assemblies.units(assembly_id)]
         moment = assembly["updated_at"]
         started = min((state.started for state in states if state.started), default=0.0)
         values = {
@@ -225,7 +224,6 @@ class PlatformCore:
                 "created_at": moment,
             }
             for unit in self.assemblies.units(assembly_id)
-            if unit.artifact is not None
             for name, moment in self.engine.logs(unit.id).items()
         ]
 
@@ -240,7 +238,7 @@ class PlatformCore:
     def tail(self, assembly: dict[str, Any]) -> str:
         """The end of the log that an owner wants to see: of what runs, or of what went wrong before it did."""
         names = ("application", "build") if assembly["is_deployed"] else ("build", "application")
-        units = [one for one in self.assemblies.units(assembly["id"]) if one.artifact is not None]
+        units = self.assemblies.units(assembly["id"])
         tails = (
             next(filter(None, (self.engine.log(unit.id, name, TAIL_BYTES) for name in names)), "") for unit in units
         )

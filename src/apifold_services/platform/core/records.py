@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from apifold import Database, NotFound
+from apifold import Database
 from apifold_services.platform.core.events import Events
-from apifold_services.platform.core.scope import EVERYBODY, Scope, now
+from apifold_services.platform.core.scope import EVERYBODY, Scope, now, only
 from apifold_services.platform.core.tables import records
 
 KINDS = ("service", "operation", "sensor", "extension", "pipeline", "stack")
@@ -41,10 +41,7 @@ class Records:
     def get(self, scope: Scope, id: str) -> dict[str, Any]:
         """One of them. Raises NotFound."""
         with self.database.reading() as connection:
-            row = connection.execute(self._select(scope).where(records.c.id == id)).first()
-        if row is None:
-            raise NotFound(f"There is no {self.kind} {id}.")
-        return _shown(row)
+            return _shown(self._only(connection, scope, id))
 
     def all(self, scope: Scope) -> list[dict[str, Any]]:
         """Those that somebody sees, the newest first."""
@@ -61,9 +58,7 @@ class Records:
     def change(self, scope: Scope, id: str, members: Mapping[str, Any]) -> dict[str, Any]:
         """Set some members. Raises NotFound."""
         with self.database.writing() as connection:
-            row = connection.execute(self._select(scope).where(records.c.id == id).with_for_update()).first()
-            if row is None:
-                raise NotFound(f"There is no {self.kind} {id}.")
+            row = self._only(connection, scope, id, locked=True)
             document = {**row.document, **members}
             connection.execute(update(records).where(records.c.id == id).values(document=document, updated_at=now()))
             self.events.note(connection, f"{self.kind}.updated", row._mapping, name=document.get("name"))
@@ -72,11 +67,13 @@ class Records:
     def delete(self, scope: Scope, id: str) -> None:
         """Forget one. Raises NotFound."""
         with self.database.writing() as connection:
-            row = connection.execute(self._select(scope).where(records.c.id == id)).first()
-            if row is None:
-                raise NotFound(f"There is no {self.kind} {id}.")
+            row = self._only(connection, scope, id)
             connection.execute(delete(records).where(records.c.id == id))
             self.events.note(connection, f"{self.kind}.deleted", row._mapping, name=row.document.get("name"))
+
+    def _only(self, connection: Connection, scope: Scope, id: str, *, locked: bool = False) -> Row[Any]:
+        found = self._select(scope).where(records.c.id == id)
+        return only(connection, found.with_for_update() if locked else found, f"{self.kind} {id}")
 
     def _select(self, scope: Scope) -> Any:
         return select(records).where(records.c.kind == self.kind, *scope.sees(records))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Connection, Row, Select, Table
 from sqlalchemy.sql.elements import ColumnElement
+
+from apifold import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,14 @@ class Scope:
         moment = now()
         owner = {"project_id": self.project, "user_id": self.user}
         return {"id": str(uuid.uuid4()), **owner, "created_at": moment, "updated_at": moment}
+
+
+def only(connection: Connection, statement: Select[Any], what: str) -> Row[Any]:
+    """The row that a statement finds. Raises NotFound: there is none, and so no `what`."""
+    row: Row[Any] | None = connection.execute(statement).first()
+    if row is None:
+        raise NotFound(f"There is no {what}.")
+    return row
 
 
 EVERYBODY = Scope("", "", all=True)

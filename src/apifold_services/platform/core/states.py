@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 QUEUED, UNIT_TESTING, UNIT_TESTING_PASSED = "QUEUED", "UNIT_TESTING", "UNIT_TESTING_PASSED"
 UNIT_TESTING_FAILED, BUILDING, BUILT = "UNIT_TESTING_FAILED", "BUILDING", "BUILT"
@@ -33,15 +33,20 @@ def up_to(actions: Collection[str]) -> tuple[str, ...]:
     return ACTIONS[: last + 1]
 
 
-def skew(status: str, *, ended: bool) -> str:
+def ended_well(status: str, actions: Sequence[str]) -> bool:
+    """Whether all actions that were asked for were done."""
+    return bool(actions) and status == ENDS[actions[-1]]
+
+
+def skew(status: str, actions: Sequence[str]) -> str:
     """CAMP's `representation_skew`: how what is shown stands to what there is.
 
     Args:
-        ended: whether all that was asked for was done.
+        actions: that were asked for.
     """
     if status == DELETING:
         return "DESTROYING"
-    return "NONE" if ended or status not in MOVING else "CREATING"
+    return "CREATING" if status in MOVING and not ended_well(status, actions) else "NONE"
 
 
 def component_status(status: str) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from apifold import Invalid, MethodNotAllowed, NotFound, Problem, Request, TooLarge
+from apifold import Invalid, MethodNotAllowed, NotFound, Problem, Request
 from apifold_services.platform.core.assemblies import Wanted
 from apifold_services.platform.core.plan_file import for_v1
 from apifold_services.platform.core.plans import Draft
@@ -52,11 +52,11 @@ def get_plan(core: PlatformCore, scope: Scope, id: str) -> Any:
 
 
 def update_plan(core: PlatformCore, scope: Scope, id: str, body: Any, request: Request) -> Any:
-    core.plans.row(scope, id)
+    before = core.plans.row(scope, id).document
     document = _document(core, body, request)
     for_v1(document)
     # All that is there is this API's, but for what only CAMP knows.
-    known = frozenset(core.plans.row(scope, id).document) - (CAMP_ONLY - document.keys())
+    known = frozenset(before) - (CAMP_ONLY - document.keys())
     return _plan(core.plans.replace(scope, id, document, known))
 
 
@@ -65,8 +65,7 @@ def delete_plan(core: PlatformCore, scope: Scope, id: str) -> None:
 
 
 def _document(core: PlatformCore, body: Any, request: Request) -> dict[str, Any]:
-    if len(request.body) > core.options.max_plan_size:
-        raise TooLarge(f"A plan may have {core.options.max_plan_size} bytes.")
+    core.options.admit_plan(request.body)
     if not isinstance(body, dict) or not body:
         raise Invalid("A plan is a mapping with something in it.")
     return {name: value for name, value in body.items() if name not in PLAN_OWN}

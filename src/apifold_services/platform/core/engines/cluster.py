@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPSHandler, Request, build_opener
 
 import msgspec
 import orjson
 
 from apifold import SettingsError
 from apifold_services.platform.core.engines.engine import EngineFailed
+from apifold_services.platform.core.redirects import NoRedirects
 
 MANAGER = "apifold"
 """Whose the fields are that we set."""
@@ -91,11 +92,6 @@ class ClusterFailed(EngineFailed):
         return self.status in (0, TOO_MANY) or self.status >= BROKEN
 
 
-class _NoRedirects(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
 class Cluster:
     """One namespace of a cluster. All that can be asked of it may be asked again.
 
@@ -114,7 +110,7 @@ class Cluster:
         ca = _file("ca", options.ca or (account and f"{account}/ca.crt"))
         try:
             self._opener = build_opener(
-                _NoRedirects(), HTTPSHandler(context=ssl.create_default_context(cafile=ca or None))
+                NoRedirects(), HTTPSHandler(context=ssl.create_default_context(cafile=ca or None))
             )
         except OSError:
             raise _wrong(f"ca: {ca} holds no certificates; write them as PEM") from None

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
-import ipaddress
 import os
 import shlex
 import shutil
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from apifold import Fault, Limits, Outcome, Outgoing, run_confined
+from apifold import Fault, Limits, Outcome, run_confined
 from apifold_services.platform.core.archives import MAX_GROWTH, Archive
 from apifold_services.platform.core.downloads import Downloads
 from apifold_services.platform.core.engines.engine import EngineFailed, Unit
@@ -186,16 +183,10 @@ class Fetching:
         raise EngineFailed(f"the source has no {revision or 'commit'}")
 
     def _resolved(self, place: Place) -> str:
-        """An address of a host that may be asked, and that it is held to: names may change what they stand for."""
-        outgoing = Outgoing(self.downloads.allowed)
+        """The address that git is held to."""
         try:
-            outgoing.addresses.check(f"https://{place.host}/")
-            try:
-                return str(ipaddress.ip_address(place.host.strip("[]")))
-            except ValueError:
-                found = asyncio.run(outgoing.addresses.resolve(place.host, place.port, socket.AF_UNSPEC))
+            return self.downloads.resolved(place.host, place.port)
         except Fault as fault:
             raise EngineFailed(fault.detail) from None
         except OSError as error:
             raise EngineFailed(f"{place.host} can't be found: {os.strerror(error.errno or 0)}") from None
-        return str(found[0]["host"])

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from apifold_services.platform.core.engines.engine import EngineFailed
 from apifold_services.platform.core.tables import ports
@@ -32,8 +32,7 @@ class Ports:
     def of(self, unit_id: str) -> list[int]:
         """Those that a unit has: where it answers, and those of its instances."""
         with self.database().reading() as connection:
-            found = select(ports.c.port).where(ports.c.unit_id == unit_id).order_by(ports.c.place)
-            return list(connection.scalars(found))
+            return _of(connection, unit_id)
 
     def take(self, unit_id: str, count: int) -> list[int]:
         """So many for a unit, those that it has among them.
@@ -47,8 +46,7 @@ class Ports:
         database = self.database()
         with database.writing() as connection:
             database.lock(connection, "platform ports")
-            own = select(ports.c.port).where(ports.c.unit_id == unit_id).order_by(ports.c.place)
-            had = list(connection.scalars(own))
+            had = _of(connection, unit_id)
             taken = set(connection.scalars(select(ports.c.port)))
             free = (port for port in range(self.first, self.last + 1) if port not in taken and self._is_free(port))
             for place in range(len(had), count):
@@ -74,3 +72,7 @@ class Ports:
                 except OSError:
                     return False
         return True
+
+
+def _of(connection: Connection, unit_id: str) -> list[int]:
+    return list(connection.scalars(select(ports.c.port).where(ports.c.unit_id == unit_id).order_by(ports.c.place)))

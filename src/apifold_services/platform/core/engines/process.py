@@ -160,7 +160,7 @@ class Process:
 
     def prepare(self, unit: Unit, stopped: Callable[[], bool]) -> dict[str, Any]:
         folder, user = self.home / unit.id, self._user(unit.id)
-        self._stop(unit.id)
+        self.stop(unit.id)
         _erase(folder / "app", folder / "app.inner")
         for name, mode in (("", 0o711), ("app", 0o700), ("data", 0o700), ("home", 0o700), ("logs", 0o700)):
             (folder / name).mkdir(exist_ok=True)
@@ -233,9 +233,8 @@ class Process:
             else:
                 self._sweep(unit.id)
                 self._supervise(folder)
-        return (
-            f"http://[{self.options.host}]:{port}" if ":" in self.options.host else f"http://{self.options.host}:{port}"
-        )
+        host = self.options.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def settle(self, unit: Unit, stopped: Callable[[], bool]) -> None:
         until = time.monotonic() + self.options.start_seconds
@@ -249,10 +248,16 @@ class Process:
             raise EngineFailed(f"it did not answer within {self.options.start_seconds:g} seconds: {said}")
 
     def stop(self, id: str) -> None:
-        self._stop(id)
+        with lasting_process(self.home / id / NUMBER) as process:
+            if process:
+                process.send(signal.SIGTERM)
+                if not process.ended(self.options.stop_seconds + 5) and not process.kill():
+                    raise EngineFailed("its supervisor can't be ended")
+        processes.kill_until_none(lambda: processes.marked(f"{SUPERVISED}={id}"))  # one that has just begun
+        self._sweep(id)
 
     def remove(self, id: str) -> None:
-        self._stop(id)
+        self.stop(id)
         _erase(self.home / id)
         self.ports.give_back(id)
 
@@ -375,15 +380,6 @@ class Process:
                 lines = (folder / "logs" / "supervisor.log").read_text("utf-8", "replace").strip().splitlines()
                 raise EngineFailed(f"it can't be supervised: {lines[-1] if lines else 'its supervisor does not start'}")
             time.sleep(POLL_SECONDS / 2)
-
-    def _stop(self, id: str) -> None:
-        with lasting_process(self.home / id / NUMBER) as process:
-            if process:
-                process.send(signal.SIGTERM)
-                if not process.ended(self.options.stop_seconds + 5) and not process.kill():
-                    raise EngineFailed("its supervisor can't be ended")
-        processes.kill_until_none(lambda: processes.marked(f"{SUPERVISED}={id}"))  # one that has just begun
-        self._sweep(id)
 
     def _sweep(self, id: str) -> None:
         """Kill what runs of a unit without a supervisor: what its user runs, and what carries its mark."""
